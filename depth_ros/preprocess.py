@@ -1,0 +1,106 @@
+# SPDX-FileCopyrightText: 2026 The depth_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""From a camera's frame to the network's input: rectify, resize, normalise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from depth_ros.engines.spec import Arrays, EngineSpec
+from depth_ros.frame import Camera, Float32, Frame, UInt8
+
+Maps = npt.NDArray[Any]  # as cv2.remap takes them
+
+
+class Rectify:
+    """Undistorts frames into the ideal pinhole of their camera; others pass through."""
+
+    def __init__(self) -> None:
+        self._camera: Camera | None = None
+        self._maps: tuple[Maps, Maps]
+
+    def __call__(self, frame: Frame) -> Frame:
+        """The frame with a rectified image and camera."""
+        if frame.camera.is_rectified:
+            return frame
+        if frame.camera != self._camera:
+            self._camera, self._maps = frame.camera, _maps(frame.camera)
+        pixels, reverse = _memory_order(frame.image)
+        pixels = cv2.remap(pixels, self._maps[0], self._maps[1], cv2.INTER_LINEAR)
+        image = pixels[..., ::-1] if reverse else pixels
+        return replace(frame, image=image, camera=frame.camera.rectified())
+
+
+class TakeRectified:
+    """For images that a driver has rectified: only the camera changes."""
+
+    def __call__(self, frame: Frame) -> Frame:
+        """The frame with the rectified camera."""
+        return replace(frame, camera=frame.camera.rectified())
+
+
+class ToInput:
+    """Fills the network's image: resized to its size (the aspect may change), normalised."""
+
+    def __init__(self, spec: EngineSpec) -> None:
+        self._spec = spec
+        self._buffer = np.empty(spec.inputs[0].shape, np.float32)
+        std = np.array(spec.std, np.float32)
+        self._gain = 1 / (255 * std)
+        self._offset = -np.array(spec.mean, np.float32) / std
+
+    def __call__(self, image: UInt8) -> Arrays:
+        """(height, width, 3) RGB to {first input: (1, 3, h, w) float32}, reused at each call."""
+        pixels, reverse = _memory_order(image)
+        size = self._spec.input_size
+        shrinks = pixels.shape[1] >= size[0] and pixels.shape[0] >= size[1]
+        small = cv2.resize(
+            pixels, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        )
+        if reverse != (self._spec.color == "bgr"):
+            small = small[..., ::-1]
+        planes: Float32 = self._buffer[0]
+        for i in range(3):
+            np.multiply(small[..., i], self._gain[i], out=planes[i], casting="unsafe")
+            planes[i] += self._offset[i]
+        return {self._spec.inputs[0].name: self._buffer}
+
+
+def resized(image: UInt8, camera: Camera) -> UInt8:
+    """The image at the camera's size; the image itself if that is its size."""
+    if image.shape[:2] == (camera.height, camera.width):
+        return image
+    small: UInt8 = cv2.resize(image, (camera.width, camera.height), interpolation=cv2.INTER_AREA)
+    return small
+
+
+def make_rectify(rectified_input: bool) -> Rectify | TakeRectified:
+    """The stage for raw or for already rectified images."""
+    return TakeRectified() if rectified_input else Rectify()
+
+
+def _memory_order(image: UInt8) -> tuple[UInt8, bool]:
+    """The pixels as they lie in memory, and whether their channels are reversed.
+
+    OpenCV would copy a reversed view (a bgr8 message seen as RGB); this way nothing is copied.
+    """
+    reverse = image.strides[2] < 0
+    return (image[..., ::-1] if reverse else image), reverse
+
+
+def _maps(camera: Camera) -> tuple[Maps, Maps]:
+    distortion = np.array(camera.distortion, np.float64)
+    rotation = np.array(camera.rotation, np.float64).reshape(3, 3)
+    size = (camera.width, camera.height)
+    make = (
+        cv2.fisheye.initUndistortRectifyMap
+        if camera.model == "equidistant"
+        else cv2.initUndistortRectifyMap
+    )
+    maps = make(camera.matrix, distortion, rotation, camera.rectified().matrix, size, cv2.CV_16SC2)
+    return maps[0], maps[1]
