@@ -81,7 +81,8 @@ class Camera:
         """Whether the image is that of an ideal pinhole, so that nothing has to be rectified."""
         ideal = self.projection in (None, (self.fx, self.fy, self.cx, self.cy))
         unrotated = np.allclose(self.rotation, IDENTITY, atol=1e-9)
-        return ideal and unrotated and not any(self.distortion)
+        pinhole = self.model != "equidistant" and not any(self.distortion)
+        return ideal and unrotated and pinhole
 
     def rectified(self) -> Camera:
         """The ideal pinhole that the image has after rectification."""
