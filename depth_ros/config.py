@@ -149,6 +149,18 @@ class OdometryConfig(_Checked):
     min_inliers: int = setting(
         15, "Fewer matching corners than this mean that tracking is lost.", low=6, high=1000
     )
+    image_width: int = setting(
+        320, "Corners are tracked in a grey image at most this wide, in pixels.", low=64, high=4096
+    )
+    still_px: float = setting(
+        0.15,
+        "A camera whose corners rest within this many pixels of that image for 0.1 s is standing.",
+        low=0.0,
+        high=2.0,
+    )
+    max_gap_s: float = setting(
+        1.0, "After a longer gap between frames the motion is not known.", low=0.05, high=60.0
+    )
     odom_frame: str = setting("odom", "Frame in which odometry, pose and TF are given.")
     publish_tf: bool = setting(
         False, "Broadcast odom -> camera on /tf (needs tf2_msgs; never a second parent)."

@@ -1,0 +1,41 @@
+# SPDX-FileCopyrightText: 2026 The depth_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""Ego-motion from images and the network's depth: corner tracks and perspective-n-point.
+
+Corners of a keyframe are lifted to 3-D by its depth and followed into the present image
+(Lucas-Kanade); the camera's pose is the one that explains where they went, robustly, with its
+covariance from what is left over. A keyframe lives while enough of it is in view, so that a
+standing camera does not drift.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from depth_ros.config import OdometryConfig
+from depth_ros.frame import Float32, Frame, Motion
+from depth_ros.odometry.off import NoOdometry
+from depth_ros.odometry.visual import VisualOdometry
+
+__all__ = ["NoOdometry", "Odometry", "VisualOdometry", "make_odometry"]
+
+
+class Odometry(Protocol):
+    """What gives the pipeline its Motion."""
+
+    def update(self, frame: Frame, depth: Float32, confidence: Float32) -> Motion:
+        """The motion up to this frame.
+
+        The image is rectified; depth (metres, NaN invalid) and confidence (0 to 1) are (h, w) of
+        any size with the image's field of view. Raises FrameError where shapes do not fit.
+        """
+        ...
+
+    def reset(self, reason: str) -> None:
+        """Start the odom frame anew at the next frame, which will give ``reason``."""
+        ...
+
+
+def make_odometry(config: OdometryConfig) -> Odometry:
+    """The odometry that the configuration asks for, or its twin that does nothing."""
+    return VisualOdometry(config) if config.enabled else NoOdometry()
