@@ -82,7 +82,7 @@ def test_ego_motion_is_off_when_nobody_wants_it(tiny_engine: Path) -> None:
 
 def test_an_image_unlike_its_camera_is_refused_and_the_pipeline_lives(tiny_engine: Path) -> None:
     running = pipeline(tiny_engine)
-    with pytest.raises(FrameError, match="expected 64x48.*got 128x96"):
+    with pytest.raises(FrameError, match=r"expected 64x48.*got 128x96"):
         running.process(frame(51, camera=CAMERA.scaled(64, 48)))
     assert running.process(frame(51)).depth.shape == (96, 128)
 
