@@ -8,65 +8,20 @@ A dotted field name (``depth.max_m``) is the ROS parameter, the YAML key and the
 
 from __future__ import annotations
 
-import dataclasses
-import difflib
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_type_hints
 
 from depth_ros.errors import ConfigError
+from depth_ros.schema import Checked, Setting, dotted, flatten, setting, settings_of, unknown
+
+__all__ = ["Config", "Setting", "flatten", "from_dict", "replace", "settings"]
 
 Reliability = Literal["best_effort", "reliable"]
-T = TypeVar("T")
-
-
-def setting(
-    default: T,
-    text: str,
-    *,
-    low: float | None = None,
-    high: float | None = None,
-    live: bool = False,
-) -> T:
-    """A dataclass field with its description and, for numbers, its inclusive range."""
-    metadata = {"text": text, "low": low, "high": high, "live": live}
-    return field(default=default, metadata=metadata)
-
-
-class _Checked:
-    """Checks every field against its type and range when the dataclass is made."""
-
-    __slots__ = ()
-
-    def __post_init__(self) -> None:
-        hints = get_type_hints(type(self))
-        for f in dataclasses.fields(cast(Any, self)):
-            if f.metadata:
-                value = check(f.name, getattr(self, f.name), hints[f.name], f.metadata)
-                object.__setattr__(self, f.name, value)
-
-
-def check(name: str, value: Any, kind: Any, metadata: Mapping[str, Any]) -> Any:
-    """The value as its field's type, or a ConfigError that says what was expected."""
-    if get_origin(kind) is Literal:
-        if value not in get_args(kind):
-            raise ConfigError(
-                name, expected="one of " + ", ".join(get_args(kind)), got=repr(value)
-            )
-        return value
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if type(value) is not kind:
-        raise ConfigError(name, expected=f"a {kind.__name__}", got=repr(value))
-    low, high = metadata["low"], metadata["high"]
-    if low is not None and not (low <= value <= high and math.isfinite(value)):
-        raise ConfigError(name, expected=f"{low} to {high}", got=value)
-    return value
 
 
 @dataclass(frozen=True, slots=True)
-class EngineConfig(_Checked):
+class EngineConfig(Checked):
     path: str = setting(
         "fastdepth_indoor", "The network: the name of a zoo entry, or a folder with a spec.json."
     )
@@ -83,7 +38,7 @@ class EngineConfig(_Checked):
 
 
 @dataclass(frozen=True, slots=True)
-class InputConfig(_Checked):
+class InputConfig(Checked):
     transport: Literal["raw", "compressed"] = setting(
         "raw", "Subscribe to image (raw) or to image/compressed (JPEG, PNG)."
     )
@@ -106,7 +61,7 @@ class InputConfig(_Checked):
 
 
 @dataclass(frozen=True, slots=True)
-class DepthConfig(_Checked):
+class DepthConfig(Checked):
     encoding: Literal["32FC1", "16UC1"] = setting(
         "32FC1", "depth/image_rect in metres (32FC1) or millimetres (16UC1).", live=True
     )
@@ -122,7 +77,7 @@ class DepthConfig(_Checked):
 
 
 @dataclass(frozen=True, slots=True)
-class ColorConfig(_Checked):
+class ColorConfig(Checked):
     near_m: float = setting(
         0.3, "Depth at the near end of the colour map.", low=0.01, high=999.0, live=True
     )
@@ -132,7 +87,7 @@ class ColorConfig(_Checked):
 
 
 @dataclass(frozen=True, slots=True)
-class PointsConfig(_Checked):
+class PointsConfig(Checked):
     stride: int = setting(
         2,
         "Take every n-th pixel and row of the depth image into points.",
@@ -143,7 +98,7 @@ class PointsConfig(_Checked):
 
 
 @dataclass(frozen=True, slots=True)
-class OdometryConfig(_Checked):
+class OdometryConfig(Checked):
     enabled: bool = setting(True, "Estimate ego-motion when odometry, pose or TF is wanted.")
     corners: int = setting(300, "Corners to track.", low=20, high=5000)
     min_inliers: int = setting(
@@ -168,7 +123,7 @@ class OdometryConfig(_Checked):
 
 
 @dataclass(frozen=True, slots=True)
-class ScaleConfig(_Checked):
+class ScaleConfig(Checked):
     source: Literal["network", "fixed"] = setting(
         "network", "Trust the network's metres, or multiply depth and motion by scale.factor."
     )
@@ -178,12 +133,12 @@ class ScaleConfig(_Checked):
 
 
 @dataclass(frozen=True, slots=True)
-class OutputConfig(_Checked):
+class OutputConfig(Checked):
     reliability: Reliability = setting("reliable", "QoS reliability of all publishers.")
 
 
 @dataclass(frozen=True, slots=True)
-class Config(_Checked):
+class Config(Checked):
     autostart: bool = setting(True, "Configure and activate the node by itself at start.")
     fault_after_s: float = setting(
         4.0, "Seconds without a usable input until the fault is named.", low=0.5, high=60.0
@@ -198,7 +153,7 @@ class Config(_Checked):
     output: OutputConfig = field(default_factory=OutputConfig)
 
     def __post_init__(self) -> None:
-        _Checked.__post_init__(self)
+        Checked.__post_init__(self)
         for low, high in (("depth.min_m", "depth.max_m"), ("color.near_m", "color.far_m")):
             values = flatten(self)
             if values[low] >= values[high]:
@@ -207,47 +162,9 @@ class Config(_Checked):
                 )
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One leaf of the tree, as parameters.py, cli.py and the documentation list it."""
-
-    name: str  # dotted
-    kind: type  # bool, int, float or str
-    choices: tuple[str, ...]
-    text: str
-    low: float | None
-    high: float | None
-    live: bool
-    default: Any
-
-    def check(self, value: Any) -> Any:
-        """The value as this setting's type; ConfigError, with the dotted name, if it is not."""
-        hint = Literal[self.choices] if self.choices else self.kind
-        return check(self.name, value, hint, {"low": self.low, "high": self.high})
-
-
-def settings(kind: type = Config, prefix: str = "") -> Iterator[Setting]:
+def settings() -> Iterator[Setting]:
     """All settings, in the order of the dataclasses."""
-    hints = get_type_hints(kind)
-    for f in dataclasses.fields(kind):
-        hint, name = hints[f.name], prefix + f.name
-        if dataclasses.is_dataclass(hint):
-            yield from settings(cast(type, hint), name + ".")
-            continue
-        choices = get_args(hint) if get_origin(hint) is Literal else ()
-        m = f.metadata
-        leaf = str if choices else hint
-        yield Setting(name, leaf, choices, m["text"], m["low"], m["high"], m["live"], f.default)
-
-
-def flatten(config: Any, prefix: str = "") -> dict[str, Any]:
-    """The tree as {dotted name: value}."""
-    flat: dict[str, Any] = {}
-    for f in dataclasses.fields(config):
-        value = getattr(config, f.name)
-        nested = dataclasses.is_dataclass(value)
-        flat.update(flatten(value, f"{prefix}{f.name}.") if nested else {prefix + f.name: value})
-    return flat
+    return settings_of(Config)
 
 
 def from_dict(values: Mapping[str, Any]) -> Config:
@@ -257,11 +174,9 @@ def from_dict(values: Mapping[str, Any]) -> Config:
     """
     tree: dict[str, Any] = {}
     known = {s.name: s for s in settings()}
-    for name, value in _dotted(values):
+    for name, value in dotted(values):
         if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            fix = f"Did you mean {near[0]}?" if near else "See depth_cli params for all names."
-            raise ConfigError(f"unknown parameter {name}", fix=fix)
+            raise unknown(name, known)
         known[name].check(value)
         group, _, leaf = name.rpartition(".")
         (tree.setdefault(group, {}) if group else tree)[leaf] = value
@@ -272,12 +187,4 @@ def from_dict(values: Mapping[str, Any]) -> Config:
 
 def replace(config: Config, changes: Mapping[str, Any]) -> Config:
     """The config with some dotted names changed."""
-    return from_dict({**flatten(config), **dict(_dotted(changes))})
-
-
-def _dotted(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _dotted(value, f"{prefix}{key}.")
-        else:
-            yield prefix + key, value
+    return from_dict({**flatten(config), **dict(dotted(changes))})
