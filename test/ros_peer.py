@@ -7,12 +7,14 @@ from __future__ import annotations
 import itertools
 import os
 import random
+import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +40,18 @@ COUNTER = itertools.count()
 
 
 def new_domain() -> int:
-    """A ROS domain that no other test uses at the same time."""
-    return 1 + (START + next(COUNTER)) % 100
+    """A ROS domain in which nobody is, neither another test nor the user."""
+    return next(d for n in COUNTER if is_free(d := 1 + (START + n) % 100))
+
+
+def is_free(domain: int) -> bool:
+    """Whether the port is free that DDS gives to the first participant of a domain."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as port:
+        try:
+            port.bind(("", 7410 + 250 * domain))
+        except OSError:
+            return False
+    return True
 
 
 def wait_until(predicate: Callable[[], Any], timeout: float = 15.0) -> Any:
@@ -199,7 +211,10 @@ def node_and_peer(engine: Path, **parameters: Any) -> Iterator[tuple[DepthNode, 
 
 @contextmanager
 def process(domain: int, code: str, *args: str, **environ: str) -> Iterator[subprocess.Popen[str]]:
-    """Another Python process in that domain; killed at the end."""
+    """Another Python process in that domain; ended at the end, gently if it can be.
+
+    A process that is killed leaves its shared memory behind.
+    """
     env = {**os.environ, "ROS_DOMAIN_ID": str(domain), **environ}
     env["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "test")])
     command = [sys.executable, "-c", code, *args]
@@ -209,4 +224,7 @@ def process(domain: int, code: str, *args: str, **environ: str) -> Iterator[subp
         try:
             yield child
         finally:
+            child.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                child.communicate(timeout=10)
             child.kill()
