@@ -25,6 +25,7 @@ from rclpy.node import Node
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
 
+from depth_ros.allocator import keep_large_blocks
 from depth_ros.errors import ConfigError, DepthError
 from depth_ros.messages import camera_to_info, rgb_to_image, to_stamp
 from depth_ros.sources import DEFAULT_FOV_DEG, Item, open_source
@@ -142,6 +143,7 @@ def _chain(first: Messages, rest: Iterator[Messages]) -> Iterator[Messages]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point camera_node: 0 at the end of the source, 2 if it cannot be played."""
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    keep_large_blocks()
     rclpy.init(args=argv)
     try:
         node = CameraNode()

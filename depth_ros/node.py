@@ -24,6 +24,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.task import Future
 from std_srvs.srv import Trigger
 
+from depth_ros.allocator import keep_large_blocks
 from depth_ros.config import Config
 from depth_ros.connections import Connections
 from depth_ros.diagnostics import diagnostics
@@ -45,7 +46,7 @@ class DepthNode(LifecycleNode):  # type: ignore[misc]
     then shut down, because rclpy would not notice.
     """
 
-    def __init__(self, name: str = "depth_ros", **options: Any) -> None:
+    def __init__(self, name: str = "depth_node", **options: Any) -> None:
         super().__init__(name, **options)
         self.crashed = False
         self._health = Health()
@@ -224,6 +225,7 @@ class DepthNode(LifecycleNode):  # type: ignore[misc]
 
 def main(args: Sequence[str] | None = None) -> int:
     """Runs the node until the process is told to stop; 1 if the worker failed."""
+    keep_large_blocks()
     # rclpy's handler, which init() installs on top, ends the spinning. Python's would also raise
     # KeyboardInterrupt wherever the program is: in the clean-up when the signal comes twice, as
     # launch sends it.

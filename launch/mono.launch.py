@@ -18,7 +18,7 @@ ARGUMENTS = {
     "camera_info": ("", "Its camera_info topic; empty: camera_info beside the image topic."),
     "params_file": (str(SHARE / "config" / "mono.yaml"), "The node's parameters."),
     "namespace": ("", "Namespace of the node and its topics."),
-    "name": ("depth_ros", "Name of the node."),
+    "name": ("depth_node", "Name of the node."),
     "rviz": ("false", "Show all in RViz; turns odometry.publish_tf on if params_file is silent."),
 }
 

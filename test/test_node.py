@@ -58,12 +58,12 @@ def at_rest(peer: Peer, received: int) -> tuple[int, int, int, int]:
 def set_parameter(peer: Peer, name: str, value: object) -> tuple[bool, str]:
     message: ParameterMsg = Parameter(name, value=value).to_parameter_msg()
     request = SetParameters.Request(parameters=[message])
-    result = peer.call(SetParameters, "/depth_ros/set_parameters", request).results[0]
+    result = peer.call(SetParameters, "/depth_node/set_parameters", request).results[0]
     return result.successful, result.reason
 
 
 def trigger(peer: Peer, name: str) -> tuple[bool, str]:
-    answer = peer.call(Trigger, f"/depth_ros/{name}", Trigger.Request())
+    answer = peer.call(Trigger, f"/depth_node/{name}", Trigger.Request())
     return answer.success, answer.message
 
 
@@ -71,11 +71,11 @@ def transition(peer: Peer, label: str) -> bool:
     """Asks for it as ``ros2 lifecycle set`` does."""
     request = ChangeState.Request()
     request.transition.label = label
-    return bool(peer.call(ChangeState, "/depth_ros/change_state", request).success)
+    return bool(peer.call(ChangeState, "/depth_node/change_state", request).success)
 
 
 def state(peer: Peer) -> str:
-    answer = peer.call(GetState, "/depth_ros/get_state", GetState.Request())
+    answer = peer.call(GetState, "/depth_node/get_state", GetState.Request())
     return str(answer.current_state.label)
 
 
