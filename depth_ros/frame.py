@@ -179,3 +179,12 @@ class DepthResult:
     scale_known: bool  # False: depth and motion are right up to one unknown factor
     dropped: int = 0
     stages_ms: dict[str, float] = field(default_factory=dict)
+
+
+def memory_order(image: UInt8) -> tuple[UInt8, bool]:
+    """The pixels of an RGB image as they lie in memory, and whether that is as BGR.
+
+    OpenCV copies a reversed view, such as a bgr8 message seen as RGB, and takes 2 ms for it.
+    """
+    is_bgr = image.strides[2] < 0
+    return (image[..., ::-1] if is_bgr else image), is_bgr

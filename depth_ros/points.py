@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from depth_ros.errors import FrameError
-from depth_ros.frame import Camera, Float32, UInt8
+from depth_ros.frame import Camera, Float32, UInt8, memory_order
 
 # PCL's and RViz' layout: rgb is 0x00RRGGBB in the bits of a float.
 POINT = np.dtype([("x", np.float32), ("y", np.float32), ("z", np.float32), ("rgb", np.float32)])
@@ -63,6 +63,8 @@ def write_ply(path: str | Path, points: Points) -> int:
 
 def _packed(image: UInt8, stride: int) -> Float32:
     """The colours as 0x00RRGGBB in float bits."""
-    bgra = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2BGRA)).view("<u4")[..., 0]
+    pixels, is_bgr = memory_order(image)
+    to_bgra = cv2.COLOR_BGR2BGRA if is_bgr else cv2.COLOR_RGB2BGRA
+    bgra = np.asarray(cv2.cvtColor(pixels, to_bgra)).view("<u4")[..., 0]
     packed = np.asarray(bgra[::stride, ::stride] & np.uint32(0xFFFFFF), np.uint32)
     return packed.view(np.float32)

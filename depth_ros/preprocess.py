@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from depth_ros.engines.spec import Arrays, EngineSpec
-from depth_ros.frame import Camera, Float32, Frame, UInt8
+from depth_ros.frame import Camera, Float32, Frame, UInt8, memory_order
 
 Maps = npt.NDArray[Any]  # as cv2.remap takes them
 
@@ -30,9 +30,9 @@ class Rectify:
             return frame
         if frame.camera != self._camera:
             self._camera, self._maps = frame.camera, _maps(frame.camera)
-        pixels, reverse = _memory_order(frame.image)
+        pixels, is_bgr = memory_order(frame.image)
         pixels = cv2.remap(pixels, self._maps[0], self._maps[1], cv2.INTER_LINEAR)
-        image = pixels[..., ::-1] if reverse else pixels
+        image = pixels[..., ::-1] if is_bgr else pixels
         return replace(frame, image=image, camera=frame.camera.rectified())
 
 
@@ -56,13 +56,13 @@ class ToInput:
 
     def __call__(self, image: UInt8) -> Arrays:
         """(height, width, 3) RGB to {first input: (1, 3, h, w) float32}, reused at each call."""
-        pixels, reverse = _memory_order(image)
+        pixels, is_bgr = memory_order(image)
         size = self._spec.input_size
         shrinks = pixels.shape[1] >= size[0] and pixels.shape[0] >= size[1]
         small = cv2.resize(
             pixels, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
         )
-        if reverse != (self._spec.color == "bgr"):
+        if is_bgr != (self._spec.color == "bgr"):
             small = small[..., ::-1]
         planes: Float32 = self._buffer[0]
         for i in range(3):
@@ -75,22 +75,15 @@ def resized(image: UInt8, camera: Camera) -> UInt8:
     """The image at the camera's size; the image itself if that is its size."""
     if image.shape[:2] == (camera.height, camera.width):
         return image
-    small: UInt8 = cv2.resize(image, (camera.width, camera.height), interpolation=cv2.INTER_AREA)
-    return small
+    pixels, is_bgr = memory_order(image)
+    size = (camera.width, camera.height)
+    small: UInt8 = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    return small[..., ::-1] if is_bgr else small
 
 
 def make_rectify(rectified_input: bool) -> Rectify | TakeRectified:
     """The stage for raw or for already rectified images."""
     return TakeRectified() if rectified_input else Rectify()
-
-
-def _memory_order(image: UInt8) -> tuple[UInt8, bool]:
-    """The pixels as they lie in memory, and whether their channels are reversed.
-
-    OpenCV would copy a reversed view (a bgr8 message seen as RGB); this way nothing is copied.
-    """
-    reverse = image.strides[2] < 0
-    return (image[..., ::-1] if reverse else image), reverse
 
 
 def _maps(camera: Camera) -> tuple[Maps, Maps]:

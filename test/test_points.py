@@ -13,6 +13,7 @@ import pytest
 from results import CAMERA, HOLE, NORMAL, OFFSET, make_result, plane_depth, ramp_image
 
 from depth_ros.errors import FrameError
+from depth_ros.frame import Camera
 from depth_ros.points import POINT, points, write_ply
 
 
@@ -119,3 +120,12 @@ def test_points_color_and_readers_need_no_ros() -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"
+
+
+def test_a_reversed_view_has_the_colours_of_its_copy() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8)
+    view = np.ascontiguousarray(image[..., ::-1])[..., ::-1]
+    depth, camera = np.ones((6, 8), np.float32), Camera(8, 6, 5.0, 5.0, 3.5, 2.5)
+    for stride in (1, 2):
+        expected = points(depth, camera, image, stride)["rgb"].view(np.uint32)
+        assert np.array_equal(points(depth, camera, view, stride)["rgb"].view(np.uint32), expected)

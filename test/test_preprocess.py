@@ -106,3 +106,9 @@ def test_resized_keeps_an_image_of_the_right_size() -> None:
     image = smooth_image()
     assert resized(image, Camera(320, 240, 1, 1, 0, 0)) is image
     assert resized(image, Camera(160, 120, 1, 1, 0, 0)).shape == (120, 160, 3)
+
+
+def test_a_reversed_view_is_resized_as_its_copy_is() -> None:
+    image, camera = smooth_image(), Camera(160, 120, 1, 1, 0, 0)
+    view = np.ascontiguousarray(image[..., ::-1])[..., ::-1]
+    assert np.array_equal(resized(view, camera), resized(image, camera))

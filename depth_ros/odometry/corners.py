@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from depth_ros.frame import Camera, Float32, Float64, UInt8
+from depth_ros.frame import Camera, Float32, Float64, UInt8, memory_order
 
 WINDOW = (11, 11)
 LEVELS = 3  # pyramid: motions up to about 60 pixels from the guess
@@ -27,12 +27,14 @@ Mask = npt.NDArray[np.bool_]
 
 def to_grey(image: UInt8, camera: Camera, width: int) -> tuple[UInt8, Camera]:
     """A grey image at most ``width`` wide, and its camera."""
+    pixels, is_bgr = memory_order(image)
+    grey = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY if is_bgr else cv2.COLOR_RGB2GRAY)
     scale = min(1.0, width / image.shape[1])
     if scale < 1:
         size = round(image.shape[1] * scale), max(1, round(image.shape[0] * scale))
-        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
         camera = camera.scaled(*size)
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8), camera
+    return np.asarray(grey, np.uint8), camera
 
 
 @dataclass(frozen=True, slots=True)
