@@ -7,13 +7,41 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from depth_ros.errors import DepthError
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
+
+
+class CtrlC:
+    """Ctrl-C as a question to ask: a KeyboardInterrupt within a callback of rclpy may be lost.
+
+    Until close(), check() raises KeyboardInterrupt once for each time that Ctrl-C was pressed
+    since. In another thread than the main one it never does.
+    """
+
+    def __init__(self) -> None:
+        self._pressed = threading.Event()
+        self._before: Any = None
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, lambda *_: self._pressed.set())
+
+    def check(self) -> None:
+        """Raises KeyboardInterrupt if Ctrl-C was pressed since the last check."""
+        if self._pressed.is_set():
+            self._pressed.clear()
+            raise KeyboardInterrupt
+
+    def close(self) -> None:
+        """Gives Ctrl-C back its old meaning; twice does no harm."""
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+            self._before = None
 
 
 class Child:

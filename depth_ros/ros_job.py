@@ -18,7 +18,7 @@ import numpy as np
 from depth_ros.config import Config, Reliability, flatten
 from depth_ros.errors import DepthError
 from depth_ros.live import Progress
-from depth_ros.processes import Child
+from depth_ros.processes import Child, CtrlC
 from depth_ros.spool import Spool
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def recording(
     motion: bool = True,
     reliability: Reliability = "reliable",
 ) -> Iterator[Recorder]:
-    """A recorder in this process. Ctrl-C stays a KeyboardInterrupt."""
+    """A recorder in this process; rclpy leaves Ctrl-C alone."""
     import rclpy
     from rclpy.signals import SignalHandlerOptions
 
@@ -70,6 +70,7 @@ class Job:
         self._folder, self.recorder = folder, recorder
         self.node: Child | None = None
         self._children: list[Child] = []
+        self._ctrl_c = CtrlC()
 
     def play(
         self, clip: Clip, config: Config, show: Callable[[Progress], None], frames: int | None
@@ -120,12 +121,16 @@ class Job:
         return self._start("camera node", "depth_ros.camera_node", values)
 
     def spin(self) -> None:
-        """Handles what has come, for a tenth of a second, and fails if a process has failed."""
+        """Handles what has come, for a tenth of a second, and fails if a process has failed.
+
+        Raises KeyboardInterrupt after Ctrl-C.
+        """
         import rclpy
 
         end = time.monotonic() + 0.1
         while (left_s := end - time.monotonic()) > 0:
             rclpy.spin_once(self.recorder, timeout_sec=left_s)
+        self._ctrl_c.check()
         for child in self._children:
             child.check()
         if self.node is not None and not self.node.running:
@@ -135,6 +140,7 @@ class Job:
         """Ends all processes."""
         for child in reversed(self._children):
             child.stop()
+        self._ctrl_c.close()
 
     def settle(self) -> None:
         """Waits for the last depth images and for diagnostics that count them."""

@@ -106,6 +106,7 @@ class Peer(Spun):
         self.logs: list[str] = []
         self.statuses: list[Any] = []
         self._publishers: dict[str, Any] = {}
+        self._clients: dict[str, Any] = {}
         node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
         log_qos = QoSProfile(depth=1000, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         node.create_subscription(Log, "/rosout", lambda m: self.logs.append(m.msg), log_qos)
@@ -169,9 +170,11 @@ class Peer(Spun):
         return str(self.status.message)
 
     def call(self, kind: type, name: str, request: Any) -> Any:
-        client = self.node.create_client(kind, name)
-        assert client.wait_for_service(10)
-        future = client.call_async(request)
+        if name not in self._clients:
+            self._clients[name] = self.node.create_client(kind, name)
+            assert self._clients[name].wait_for_service(10)
+            time.sleep(0.4)  # the service discovers us as we have discovered it, or cannot answer
+        future = self._clients[name].call_async(request)
         return wait_until(lambda: future.done() and future.result())
 
     def _on_diagnostics(self, msg: DiagnosticArray) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from depth_ros.errors import DepthError
-from depth_ros.processes import Child
+from depth_ros.processes import Child, CtrlC
 
 pytest.importorskip("rclpy")
 ROOT = Path(__file__).resolve().parent.parent
@@ -156,3 +156,15 @@ def test_failed_child_is_told_with_its_last_lines(tmp_path: Path) -> None:
         time.sleep(0.02)
     with pytest.raises(DepthError, match=r"the toy ended with 3[\s\S]*why it failed"):
         child.check()
+
+
+def test_ctrl_c_is_asked_for_once_and_given_back() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    ctrl_c = CtrlC()
+    signal.raise_signal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        ctrl_c.check()
+    ctrl_c.check()
+    ctrl_c.close()
+    ctrl_c.close()
+    assert signal.getsignal(signal.SIGINT) is before
