@@ -1,0 +1,138 @@
+# SPDX-FileCopyrightText: 2026 The depth_ros developers
+# SPDX-License-Identifier: Apache-2.0
+"""FastDepth: Wofk et al., "Fast Monocular Depth Estimation on Embedded Systems", ICRA 2019.
+
+A MobileNet V1 encoder and a decoder of depthwise 5x5 and pointwise convolutions with nearest
+upsampling and three additive skips. Input: (N, 3, H, W), H and W multiples of 32. Output:
+(N, 1, H, W), metres, or log depth in the canonical camera. Parameter names and shapes are those
+of the official MobileNetSkipAdd, so that its checkpoints fit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+STRIDES = (2, 1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1)
+SKIPS = {2: 5, 3: 3, 4: 1}  # the decoder stage: the encoder stage that is added after it
+
+
+@dataclass(frozen=True)
+class FastDepthConfig:
+    """Channel widths of both halves, and what the last layer returns.
+
+    ``metres`` is the official head: batch norm, ReLU, nearest upsampling. ``log_depth`` leaves the
+    ReLU out, freezes the last batch norm's statistics, because normalising the depth of a batch
+    would wash out its scale, and upsamples bilinearly.
+    """
+
+    encoder: tuple[int, ...] = (
+        *(32, 64, 128, 128, 256, 256),
+        *(512, 512, 512, 512, 512, 512, 1024, 1024),
+    )
+    decoder: tuple[int, ...] = (512, 256, 128, 64, 32, 1)
+    output: Literal["metres", "log_depth"] = "metres"
+
+
+PRUNED = FastDepthConfig(
+    encoder=(16, 56, 88, 120, 144, 256, 408, 376, 272, 288, 296, 328, 480, 512),
+    decoder=(200, 256, 120, 56, 16, 1),
+)
+
+
+def conv_bn(c_in: int, c_out: int, stride: int) -> nn.Sequential:
+    """The stem: a full 3x3 convolution."""
+    return nn.Sequential(
+        nn.Conv2d(c_in, c_out, 3, stride, 1, bias=False),
+        nn.BatchNorm2d(c_out),
+        nn.ReLU6(inplace=True),
+    )
+
+
+def conv_dw(c_in: int, c_out: int, stride: int) -> nn.Sequential:
+    """MobileNet V1's block: depthwise 3x3, then pointwise."""
+    return nn.Sequential(
+        nn.Conv2d(c_in, c_in, 3, stride, 1, groups=c_in, bias=False),
+        nn.BatchNorm2d(c_in),
+        nn.ReLU6(inplace=True),
+        nn.Conv2d(c_in, c_out, 1, bias=False),
+        nn.BatchNorm2d(c_out),
+        nn.ReLU6(inplace=True),
+    )
+
+
+def depthwise(channels: int) -> nn.Sequential:
+    """One 5x5 filter a channel."""
+    return nn.Sequential(
+        nn.Conv2d(channels, channels, 5, 1, 2, groups=channels, bias=False),
+        nn.BatchNorm2d(channels),
+        nn.ReLU(inplace=True),
+    )
+
+
+def pointwise(c_in: int, c_out: int) -> nn.Sequential:
+    """A 1x1 convolution."""
+    return nn.Sequential(
+        nn.Conv2d(c_in, c_out, 1, bias=False), nn.BatchNorm2d(c_out), nn.ReLU(inplace=True)
+    )
+
+
+class FastDepth(nn.Module):
+    """MobileNetSkipAdd: 228 entries in its state, 3.96 million parameters at full width."""
+
+    def __init__(self, config: FastDepthConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or FastDepthConfig()
+        widths = (3, *config.encoder)
+        self.conv0 = conv_bn(3, widths[1], STRIDES[0])
+        for i in range(1, 14):
+            self.add_module(f"conv{i}", conv_dw(widths[i], widths[i + 1], STRIDES[i]))
+        widths = (config.encoder[-1], *config.decoder)
+        for i in range(1, 6):
+            stage = nn.Sequential(depthwise(widths[i - 1]), pointwise(widths[i - 1], widths[i]))
+            self.add_module(f"decode_conv{i}", stage)
+        self.decode_conv6 = pointwise(widths[5], widths[6])
+        if config.output == "log_depth":
+            self.decode_conv6[2] = nn.Identity()
+
+    def train(self, mode: bool = True) -> FastDepth:
+        super().train(mode)
+        if self.config.output == "log_depth":
+            self.decode_conv6[1].eval()
+        return self
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(N, 3, H, W) to (N, 1, H, W)."""
+        half = self.forward_half(image)  # N, 1, H/2, W/2
+        mode = "bilinear" if self.config.output == "log_depth" else "nearest"
+        return functional.interpolate(half, scale_factor=2.0, mode=mode)
+
+    def forward_half(self, image: Tensor) -> Tensor:
+        """(N, 3, H, W) to (N, 1, H/2, W/2): all that the network knows.
+
+        The official order is upsample, then the last pointwise layer. Pointwise layers and
+        nearest upsampling commute, so this order gives the same numbers at a quarter of the cost.
+        """
+        skips: dict[int, Tensor] = {}
+        x = image
+        for i in range(14):
+            x = self.get_submodule(f"conv{i}")(x)
+            if i in SKIPS.values():
+                skips[i] = x  # conv1: H/2, conv3: H/4, conv5: H/8
+        for i in range(1, 5):
+            x = self.get_submodule(f"decode_conv{i}")(x)
+            x = functional.interpolate(x, scale_factor=2.0, mode="nearest")
+            if i in SKIPS:
+                x = x + skips[SKIPS[i]]
+        x = self.get_submodule("decode_conv5")(x)  # N, 32, H/2, W/2
+        out: Tensor = self.decode_conv6(x)
+        return out
+
+
+def set_constant_output(network: FastDepth, value: float) -> None:
+    """Make the untrained head of a ``log_depth`` network start near ``value``."""
+    nn.init.constant_(cast(Tensor, network.decode_conv6[1].bias), value)
+    nn.init.constant_(cast(Tensor, network.decode_conv6[1].weight), 0.5)
