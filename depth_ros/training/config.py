@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, cast, get_args, get_type_hints
@@ -14,6 +13,7 @@ import yaml
 
 from depth_ros.engines.networks import NETWORKS
 from depth_ros.errors import ConfigError
+from depth_ros.schema import unknown
 from depth_ros.training.data.augment import AugmentConfig
 
 T = TypeVar("T")
@@ -110,9 +110,7 @@ def _build(kind: type[T], values: Any, prefix: str) -> T:
     built: dict[str, Any] = {}
     for name, value in values.items():
         if name not in hints:
-            near = difflib.get_close_matches(str(name), hints, 1)
-            fix = f"Did you mean {prefix}{near[0]}?" if near else f"Known: {', '.join(hints)}."
-            raise ConfigError(f"unknown key {prefix}{name}", fix=fix)
+            raise unknown(f"{prefix}{name}", [prefix + known for known in hints])
         built[name] = _value(hints[name], value, prefix + name)
     return kind(**built)
 
