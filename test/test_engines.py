@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -119,3 +121,32 @@ def test_an_unknown_device_is_refused(tiny_engine: Path, backend: str) -> None:
     pytest.importorskip(backend)
     with pytest.raises(EngineError, match="device"):
         open_engine(tiny_engine, backend, device="TPU")
+
+
+RELOAD = """
+import signal, sys, threading
+from depth_ros.engines import open_engine
+
+first = open_engine(sys.argv[1], sys.argv[2])
+
+def reload():
+    second = open_engine(sys.argv[1], sys.argv[2])
+    first.close()
+
+thread = threading.Thread(target=reload)
+thread.start()
+thread.join()
+del first
+signal.signal(signal.SIGINT, lambda *_: print("still here"))
+signal.raise_signal(signal.SIGINT)
+"""
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_signal_is_survived_after_a_reload_in_another_thread(
+    tiny_engine: Path, backend: str
+) -> None:
+    pytest.importorskip(backend)
+    run = [sys.executable, "-c", RELOAD, str(tiny_engine), backend]
+    done = subprocess.run(run, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, "still here\n"), done.stderr

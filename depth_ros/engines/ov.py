@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ class OvEngine:
     ) -> None:
         self.spec = spec
         try:
-            core = openvino.Core()
+            core = _core()
             name = _device(core, device)
             config = _properties(name, precision, threads)
             compiled = core.compile_model(core.read_model(weights), name, config)
@@ -51,6 +52,17 @@ class OvEngine:
     def close(self) -> None:
         """See Engine.close."""
         del self._request
+
+
+@lru_cache(maxsize=1)
+def _core() -> openvino.Core:
+    """One for the process, never destroyed.
+
+    A Core's CPU plugin gives the thread that loads it another signal stack. Were the Core
+    destroyed in another thread, that stack would be unmapped under the first, and its next signal,
+    such as Ctrl-C, would crash the process.
+    """
+    return openvino.Core()
 
 
 def _device(core: openvino.Core, device: str) -> str:
