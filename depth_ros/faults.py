@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from depth_ros.health import Snapshot
 
-LOST_SHARE, LOST_OF = 0.5, 20  # losing more than this share is a fault, if so many were sent
+LOST_SHARE, LOST_OF = 0.1, 20  # losing more than this share is a fault, if so many were sent
 HOLD_S = 2.0  # a fault that is away for less has not gone
 LARGE_BYTES = 400_000  # about where Fast DDS's default shared memory begins to fail
 
@@ -104,7 +104,7 @@ def _loss(inputs: Inputs) -> Iterator[Fault]:
     if inputs.large_advice and inputs.image_bytes >= LARGE_BYTES:
         cause = inputs.large_advice
     text = (
-        f"most images on {inputs.image_topic} are lost on their way: only {inputs.came} of about "
+        f"images on {inputs.image_topic} are lost on their way: only {inputs.came} of about "
         f"{inputs.sent} came in the last seconds. {cause}"
     )
     yield Fault("images lost", text, stops=False)

@@ -20,12 +20,10 @@ from typing import Any
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
-from rcl_interfaces.msg import Log
 from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
 
 from depth_ros import messages
@@ -103,13 +101,10 @@ class Peer(Spun):
         super().__init__(domain)
         node = Node("peer", context=self.context)
         self.heard: dict[str, list[Any]] = {}
-        self.logs: list[str] = []
         self.statuses: list[Any] = []
         self._publishers: dict[str, Any] = {}
         self._clients: dict[str, Any] = {}
         node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
-        log_qos = QoSProfile(depth=1000, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-        node.create_subscription(Log, "/rosout", lambda m: self.logs.append(m.msg), log_qos)
         self.spin(node)
 
     def publisher(self, kind: type, topic: str, qos: Any = 10) -> Any:

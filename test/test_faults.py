@@ -78,8 +78,10 @@ def test_losses_name_their_cause_by_the_size_of_the_images() -> None:
     assert names(healthy(9.9), lossy, 10.0) == ["images lost"]
     assert "only 5 of about 120" in text(healthy(9.9), lossy, 10.0)
     assert ADVICE in text(healthy(9.9), lossy, 10.0)
+    a_few = replace(lossy, came=110)
+    assert names(healthy(9.9), a_few, 10.0) == []
+    assert names(healthy(9.9), replace(lossy, came=107), 10.0) == ["images lost"]
     assert ADVICE not in text(healthy(9.9), replace(lossy, image_bytes=9_000), 10.0)
-    assert names(healthy(9.9), replace(lossy, came=90), 10.0) == []
     assert names(healthy(9.9), replace(lossy, sent=10, came=1), 10.0) == []
 
 
