@@ -10,10 +10,11 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,7 @@ from depth_ros.errors import EngineError
 
 FORMAT = 1
 Arrays = dict[str, npt.NDArray[Any]]
-OutputKind = Literal["metres", "log_depth", "inverse_depth"]
+OutputKind = Literal["metres", "log_depth", "inverse_depth", "disparity", "motion"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +37,34 @@ class TensorSpec:
 
 @dataclass(frozen=True, slots=True)
 class EngineSpec:
-    """One zoo entry.
+    """One network, as it is deployed.
 
-    The first input is the image: (1, 3, height, width), normalised as (pixel / 255 - mean) / std.
-    ``kind`` says what the first output means, per pixel:
+    The first input is the image: (..., 3, height, width), leading sizes 1, normalised as
+    (pixel / 255 - mean) / std. ``kind`` says what ``gain * y + offset`` means, per pixel, for the
+    first output y of shape (..., height, width):
       metres         depth in metres
       log_depth      natural logarithm of depth in metres
       inverse_depth  one over depth
+      disparity      pixels of the network's image between two views that are ``baseline_m`` apart
     With ``canonical_focal_px`` the network has learned depth as a camera of that focal length (in
     pixels of the network's input) would see it, and decode multiplies by the real focal length
     over the canonical one (Metric3D, Yin et al. 2023). ``metric`` is False where depth is only
     right up to a factor.
+
+    ``states`` pairs the inputs and outputs by which a recurrent network hands its state to the
+    next frame; it starts as zeros. Every input after the first is a state's.
+
+    ``pose`` is a second network of the same entry, of kind ``motion``: its image is (1, 6, height,
+    width), the previous and the present frame; its output (1, 6) is the axis-angle rotation in
+    radians and the translation (times ``gain``, in units of depth) that take points of the
+    previous camera to the present one, in optical axes.
+
+    ``architecture`` and ``options`` name the torch module behind the weights, for those who train
+    and export (networks/__init__.py); a foreign ONNX file has none.
     """
 
     network: str
-    weights: str  # file name beside the spec
+    weights: str  # file name beside the spec: .onnx, or .safetensors until it is exported
     sha256: str  # of the weights
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
@@ -59,10 +73,17 @@ class EngineSpec:
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
     color: Literal["rgb", "bgr"] = "rgb"
+    gain: float = 1.0
+    offset: float = 0.0
     canonical_focal_px: float | None = None
+    baseline_m: float | None = None
+    states: tuple[tuple[str, str], ...] = ()
     size_multiple: int = 32
     opset: int = 0
     precision: str = "fp32"  # of the stored weights
+    architecture: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    pose: EngineSpec | None = None
     licence: str = ""
     description: str = ""
     format: int = FORMAT
@@ -74,23 +95,98 @@ class EngineSpec:
             raise EngineError(
                 "spec kind", expected="one of " + ", ".join(get_args(OutputKind)), got=self.kind
             )
-        if not self.inputs or not self.outputs or len(self.inputs[0].shape) != 4:
-            raise EngineError(
-                "spec tensors",
-                expected="a first input of shape (1, 3, height, width) and one output or more",
-                got=f"inputs {self.inputs}, outputs {self.outputs}",
-            )
         if Path(self.weights).name != self.weights:
             raise EngineError("spec weights", expected="a plain file name", got=self.weights)
+        self._check_numbers()
+        self._check_tensors()
+        self._check_states()
+        if self.pose is not None and self.pose.kind != "motion":
+            raise EngineError("spec pose", expected="kind motion", got=self.pose.kind)
+
+    def _check_numbers(self) -> None:
+        numbers = (*self.mean, *self.std, self.gain, self.offset)
+        if not all(map(math.isfinite, numbers)) or 0 in self.std or self.gain == 0:
+            raise EngineError(
+                "spec numbers",
+                expected="finite mean, std, gain and offset, std and gain not 0",
+                got=f"mean {self.mean}, std {self.std}, gain {self.gain}, offset {self.offset}",
+            )
+        for name in ("canonical_focal_px", "baseline_m"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise EngineError(f"spec {name}", expected="more than 0", got=value)
+        if self.kind == "disparity" and self.baseline_m is None:
+            raise EngineError("spec baseline_m", expected="metres, for disparity", got=None)
+
+    def _check_tensors(self) -> None:
+        channels = 6 if self.kind == "motion" else 3
+        image = self.inputs[0].shape if self.inputs else ()
+        output = self.outputs[0].shape if self.outputs else ()
+        fits = len(image) >= 4 and image[-3] == channels and set(image[:-3]) == {1}
+        if self.kind == "motion":
+            fits = fits and math.prod(output) == 6
+        else:
+            fits = fits and len(output) >= 2 and set(output[:-2]) <= {1}
+        if not fits or min(d for t in self.inputs + self.outputs for d in t.shape) < 1:
+            raise EngineError(
+                "spec tensors",
+                expected=f"a first input of shape (1, {channels}, height, width) and a first "
+                f"output of {'6 numbers' if self.kind == 'motion' else '(1, 1, height, width)'}",
+                got=f"inputs {self.inputs}, outputs {self.outputs}",
+            )
+
+    def _check_states(self) -> None:
+        inputs = {t.name: t for t in self.inputs[1:]}
+        outputs = {t.name: t for t in self.outputs[1:]}
+        pairs = [(inputs.get(i), outputs.get(o)) for i, o in self.states]
+        paired = all(i and o and (i.shape, i.dtype) == (o.shape, o.dtype) for i, o in pairs) and {
+            i for i, _ in self.states
+        } == set(inputs)
+        if not paired:
+            raise EngineError(
+                "spec states",
+                expected="a pair (input, output) of one shape and type for every input after the "
+                "image",
+                got=f"{self.states} for inputs {self.inputs[1:]} and outputs {self.outputs[1:]}",
+            )
 
     @property
     def input_size(self) -> tuple[int, int]:
         """Width and height of the network's image."""
-        return self.inputs[0].shape[3], self.inputs[0].shape[2]
+        return self.inputs[0].shape[-1], self.inputs[0].shape[-2]
+
+    def resized(self, width: int, height: int) -> EngineSpec:
+        """The spec of the same network on images of another size, where its file is dynamic.
+
+        Tensors keep their ratio to the image. EngineError unless both are multiples of
+        ``size_multiple``.
+        """
+        multiple, old = self.size_multiple, self.input_size
+        if width < 1 or height < 1 or width % multiple or height % multiple:
+            raise EngineError(
+                "image size of the network",
+                expected=f"multiples of {multiple}, as in {old[0]}x{old[1]}",
+                got=f"{width}x{height}",
+            )
+
+        def resize(tensor: TensorSpec) -> TensorSpec:
+            if len(tensor.shape) < 3:
+                return tensor
+            rows, columns = tensor.shape[-2] * height / old[1], tensor.shape[-1] * width / old[0]
+            shape = (*tensor.shape[:-2], round(rows), round(columns))
+            return dataclasses.replace(tensor, shape=shape)
+
+        return dataclasses.replace(
+            self,
+            inputs=tuple(map(resize, self.inputs)),
+            outputs=tuple(map(resize, self.outputs)),
+            pose=self.pose and self.pose.resized(width, height),
+        )
 
     def save(self, path: Path) -> None:
-        """Writes spec.json."""
-        path.write_text(json.dumps(dataclasses.asdict(self), indent=1) + "\n", encoding="utf-8")
+        """Writes spec.json, without the fields that have their default."""
+        text = json.dumps(_to_json(self), indent=1)
+        path.write_text(text + "\n", encoding="utf-8")
 
     @staticmethod
     def load(path: Path) -> EngineSpec:
@@ -126,6 +222,19 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
+def _to_json(spec: EngineSpec) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for f in dataclasses.fields(spec):
+        value = getattr(spec, f.name)
+        if f.name == "pose" and value is not None:
+            values[f.name] = _to_json(value)
+        elif f.name in ("inputs", "outputs"):
+            values[f.name] = [dataclasses.asdict(t) for t in value]
+        elif f.name == "format" or (value != f.default and value != {}):
+            values[f.name] = value
+    return values
+
+
 def _from_json(path: Path, values: Any) -> EngineSpec:
     known = {f.name for f in dataclasses.fields(EngineSpec)}
     if not isinstance(values, dict) or not values.keys() <= known:
@@ -138,7 +247,10 @@ def _from_json(path: Path, values: Any) -> EngineSpec:
             )
         for triple in ("mean", "std"):
             if triple in values:
-                values[triple] = cast(Any, tuple(values[triple]))
+                values[triple] = tuple(map(float, values[triple]))
+        values["states"] = tuple((str(i), str(o)) for i, o in values.get("states", ()))
+        if values.get("pose") is not None:
+            values["pose"] = _from_json(path, values["pose"])
         return EngineSpec(**values)
-    except (TypeError, KeyError) as error:
+    except (TypeError, KeyError, ValueError) as error:
         raise EngineError(f"incomplete spec {path}: {error}") from error
