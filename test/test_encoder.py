@@ -13,8 +13,7 @@ import pytest
 torch = pytest.importorskip("torch")
 openvino = pytest.importorskip("openvino")
 
-from depth_ros.engines.networks import NETWORKS  # noqa: E402
-from depth_ros.engines.networks.fastdepth import FastDepth  # noqa: E402
+from depth_ros.engines.networks.fastdepth import PRUNED, FastDepth  # noqa: E402
 from depth_ros.errors import EngineError  # noqa: E402
 from depth_ros.training.data.sequence import read_image  # noqa: E402
 from depth_ros.training.encoder import load_encoder, restore_normalisation  # noqa: E402
@@ -67,6 +66,6 @@ def test_features_are_those_of_the_file(data_dir: Callable[[str], Path]) -> None
 
 
 def test_other_widths_are_refused(data_dir: Callable[[str], Path]) -> None:
-    kind, config = NETWORKS["fastdepth_pruned"]
+    pruned = FastDepth(PRUNED)
     with pytest.raises(EngineError, match="empty string"):
-        load_encoder(kind(config), data_dir("imagenet_encoders") / FILE)
+        load_encoder(pruned, data_dir("imagenet_encoders") / FILE)

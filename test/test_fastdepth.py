@@ -33,8 +33,9 @@ def _random(network: FastDepth) -> FastDepth:
     ("name", "parameters"), [("fastdepth", 3_960_930), ("fastdepth_pruned", 1_360_786)]
 )
 def test_has_the_published_number_of_parameters(name: str, parameters: int) -> None:
-    kind, config = NETWORKS[name]
-    assert sum(p.numel() for p in kind(config).parameters()) == parameters
+    architecture = NETWORKS[name]
+    network = architecture.build(architecture.config)
+    assert sum(p.numel() for p in network.parameters()) == parameters
 
 
 def test_state_has_the_official_keys_and_shapes() -> None:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast, get_args, get_type_hints
 
 import yaml
 
-from depth_ros.engines.networks import NETWORKS
+from depth_ros.engines.networks.fastdepth import ARCHITECTURES
 from depth_ros.errors import ConfigError
 from depth_ros.schema import unknown
 from depth_ros.training.data.augment import AugmentConfig
@@ -83,8 +83,8 @@ class TrainConfig:
     workers: int = 1
 
     def __post_init__(self) -> None:
-        if self.network not in NETWORKS:
-            raise ConfigError("network", expected=" or ".join(NETWORKS), got=self.network)
+        if self.network not in ARCHITECTURES:
+            raise ConfigError("network", expected=" or ".join(ARCHITECTURES), got=self.network)
         if not self.stages or self.stages[-1].until != 1.0:
             raise ConfigError("stages", expected="the last with until: 1.0", got=self.stages)
 

@@ -15,8 +15,7 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from depth_ros.engines.networks import NETWORKS
-from depth_ros.engines.networks.fastdepth import FastDepth
+from depth_ros.engines.networks.fastdepth import ARCHITECTURES, FastDepth
 from depth_ros.training.config import TrainConfig, to_dict
 
 
@@ -33,8 +32,8 @@ class Run:
 
 def build_network(name: str) -> FastDepth:
     """A network of the registry with the log-depth head."""
-    kind, config = NETWORKS[name]
-    return kind(dataclasses.replace(config, output="log_depth"))
+    architecture = ARCHITECTURES[name]
+    return FastDepth(dataclasses.replace(architecture.config, output="log_depth"))
 
 
 def assemble(config: TrainConfig, network: FastDepth) -> Run:

@@ -16,7 +16,11 @@ from typing import Literal, cast
 from torch import Tensor, nn
 from torch.nn import functional
 
+from depth_ros.engines.networks.architecture import Architecture, Part
+from depth_ros.engines.spec import TensorSpec
+
 STRIDES = (2, 1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1)
+PAPER = "Wofk et al., FastDepth: Fast Monocular Depth Estimation on Embedded Systems, ICRA 2019"
 SKIPS = {2: 5, 3: 3, 4: 1}  # the decoder stage: the encoder stage that is added after it
 
 
@@ -116,6 +120,11 @@ class FastDepth(nn.Module):
         The official order is upsample, then the last pointwise layer. Pointwise layers and
         nearest upsampling commute, so this order gives the same numbers at a quarter of the cost.
         """
+        out: Tensor = self.decode_conv6(self.features(image))
+        return out
+
+    def features(self, image: Tensor) -> Tensor:
+        """(N, 3, H, W) to (N, 32, H/2, W/2): what the last layer sees."""
         skips: dict[int, Tensor] = {}
         x = image
         for i in range(14):
@@ -127,8 +136,26 @@ class FastDepth(nn.Module):
             x = functional.interpolate(x, scale_factor=2.0, mode="nearest")
             if i in SKIPS:
                 x = x + skips[SKIPS[i]]
-        x = self.get_submodule("decode_conv5")(x)  # N, 32, H/2, W/2
-        out: Tensor = self.decode_conv6(x)
+        out: Tensor = self.get_submodule("decode_conv5")(x)
+        return out
+
+
+class LogDepth(nn.Module):
+    """A ``log_depth`` network as its engine computes it: (N, 3, H, W) to (N, 1, H/2, W/2).
+
+    The upsampling is left to whoever needs it. The last layer is a product and a sum instead of a
+    convolution: OpenVINO keeps those in float32 where it computes convolutions in bf16, whose 8
+    bits would cut the depth into steps of up to 0.8 %.
+    """
+
+    def __init__(self, network: FastDepth) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> Tensor:
+        convolution, norm, _ = self.network.decode_conv6
+        x = self.network.features(image)
+        out: Tensor = norm((x * cast(Tensor, convolution.weight)).sum(1, keepdim=True))
         return out
 
 
@@ -136,3 +163,27 @@ def set_constant_output(network: FastDepth, value: float) -> None:
     """Make the untrained head of a ``log_depth`` network start near ``value``."""
     nn.init.constant_(cast(Tensor, network.decode_conv6[1].bias), value)
     nn.init.constant_(cast(Tensor, network.decode_conv6[1].weight), 0.5)
+
+
+def parts(network: nn.Module, width: int, height: int) -> dict[str, Part]:
+    """One engine: image to depth."""
+    network = cast(FastDepth, network)
+    image = (TensorSpec("image", (1, 3, height, width)),)
+    if network.config.output == "metres":
+        depth = TensorSpec("depth", (1, 1, height, width))
+        return {"depth": Part(network, image, (depth,), {"kind": "metres", "metric": True})}
+    # The paper feeds pixels from 0 to 1; this head is ours and is trained from -1 to 1.
+    depth = TensorSpec("log_depth", (1, 1, height // 2, width // 2))
+    centred = {"mean": (0.5,) * 3, "std": (0.5,) * 3}
+    facts = {"kind": "log_depth", "metric": True, **centred}
+    return {"depth": Part(LogDepth(network), image, (depth,), facts)}
+
+
+def _architecture(config: FastDepthConfig) -> Architecture:
+    return Architecture(config, FastDepth, parts, (224, 224), 32, PAPER)
+
+
+ARCHITECTURES = {
+    "fastdepth": _architecture(FastDepthConfig()),
+    "fastdepth_pruned": _architecture(PRUNED),
+}
