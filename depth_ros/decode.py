@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, cast
 
 import cv2
 import numpy as np
@@ -32,9 +32,9 @@ class Decode:
 
         ``camera`` is the rectified camera of the whole image that the network has seen.
         """
-        raw: Float32 = outputs[self._spec.outputs[0].name][0, 0]
-        network_camera = camera.scaled(*self._spec.input_size)
-        depth = _to_metres(raw, self._spec, network_camera.focal)
+        output = outputs[self._spec.outputs[0].name]
+        raw: Float32 = output.reshape(output.shape[-2:]).astype(np.float32, copy=False)
+        depth = _to_metres(raw, self._spec, camera.scaled(*self._spec.input_size))
         confidence = _edge_confidence(depth)
         if self._size == "network":
             return depth, confidence, camera.scaled(raw.shape[1], raw.shape[0])
@@ -57,15 +57,19 @@ class Limit:
         return depth, confidence
 
 
-def _to_metres(raw: Float32, spec: EngineSpec, focal_px: float) -> Float32:
+def _to_metres(raw: Float32, spec: EngineSpec, camera: Camera) -> Float32:
+    """A new array; ``camera`` is that of the network's input."""
+    value: Float32 = raw * np.float32(spec.gain) + np.float32(spec.offset)
     if spec.kind == "log_depth":
-        depth = np.exp(raw)
-    elif spec.kind == "inverse_depth":
-        depth = 1 / np.maximum(raw, np.float32(1e-6))
+        depth = np.exp(value)
+    elif spec.kind in ("inverse_depth", "disparity"):
+        depth = 1 / np.maximum(value, np.float32(1e-6))
     else:
-        depth = raw.copy()
+        depth = value
+    if spec.kind == "disparity":
+        depth *= np.float32(camera.fx * cast(float, spec.baseline_m))
     if spec.canonical_focal_px is not None:
-        depth *= np.float32(focal_px / spec.canonical_focal_px)
+        depth *= np.float32(camera.focal / spec.canonical_focal_px)
     return depth
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from depth_ros.engines.spec import Arrays, EngineSpec
-from depth_ros.frame import Camera, Float32, Frame, UInt8, memory_order
+from depth_ros.frame import Camera, Frame, UInt8, memory_order
 
 Maps = npt.NDArray[Any]  # as cv2.remap takes them
 
@@ -49,13 +49,15 @@ class ToInput:
 
     def __init__(self, spec: EngineSpec) -> None:
         self._spec = spec
-        self._buffer = np.empty(spec.inputs[0].shape, np.float32)
+        image = spec.inputs[0]
+        self._buffer = np.empty(image.shape, image.dtype)
+        self._planes = self._buffer.reshape(image.shape[-3:])
         std = np.array(spec.std, np.float32)
         self._gain = 1 / (255 * std)
         self._offset = -np.array(spec.mean, np.float32) / std
 
     def __call__(self, image: UInt8) -> Arrays:
-        """(height, width, 3) RGB to {first input: (1, 3, h, w) float32}, reused at each call."""
+        """(height, width, 3) RGB to {first input: (..., 3, h, w)}, reused at each call."""
         pixels, is_bgr = memory_order(image)
         size = self._spec.input_size
         shrinks = pixels.shape[1] >= size[0] and pixels.shape[0] >= size[1]
@@ -64,10 +66,10 @@ class ToInput:
         )
         if is_bgr != (self._spec.color == "bgr"):
             small = small[..., ::-1]
-        planes: Float32 = self._buffer[0]
         for i in range(3):
-            np.multiply(small[..., i], self._gain[i], out=planes[i], casting="unsafe")
-            planes[i] += self._offset[i]
+            plane = self._planes[i]
+            np.multiply(small[..., i], self._gain[i], out=plane, casting="unsafe")
+            plane += self._offset[i]
         return {self._spec.inputs[0].name: self._buffer}
 
 

@@ -9,6 +9,7 @@ import pytest
 from test_preprocess import spec
 
 from depth_ros.decode import EDGE_STEP, Decode, Limit
+from depth_ros.engines.spec import TensorSpec
 from depth_ros.frame import Camera
 
 CAMERA = Camera(320, 240, 200, 180, 159.5, 119.5)
@@ -25,6 +26,45 @@ def test_every_kind_becomes_metres(kind: str, value: float) -> None:
     depth, _, camera = Decode(spec(kind=kind), "network")(raw(np.array(value)), CAMERA)
     assert np.allclose(depth, 2.5, rtol=1e-6)
     assert camera == CAMERA.scaled(32, 24)
+
+
+def test_gain_and_offset_come_before_the_meaning() -> None:
+    said = {"gain": 2.0, "offset": 0.5}
+    for kind, expected in (("metres", 2.5), ("log_depth", np.exp(2.5)), ("inverse_depth", 0.4)):
+        depth, _, _ = Decode(spec(kind=kind, **said), "network")(raw(np.array(1.0)), CAMERA)
+        assert np.allclose(depth, expected, rtol=1e-6)
+
+
+def test_disparity_is_in_pixels_of_the_networks_image() -> None:
+    decode = Decode(spec(kind="disparity", baseline_m=0.3), "network")
+    depth, _, _ = decode(raw(np.array(1.5)), CAMERA)
+    assert np.allclose(depth, 20 * 0.3 / 1.5, rtol=1e-6)  # fx shrinks from 200 to 20
+    depth, _, _ = decode(raw(np.array(0.0)), CAMERA)
+    assert (depth > 1e6).all()  # infinitely far
+
+
+@pytest.mark.parametrize("shape", [(24, 32), (1, 24, 32), (1, 1, 24, 32), (1, 1, 1, 24, 32)])
+def test_outputs_may_have_any_sizes_of_one_in_front(shape: tuple[int, ...]) -> None:
+    outputs = (TensorSpec("depth", shape),)
+    values = np.arange(24 * 32, dtype=np.float32).reshape(shape) + 1
+    depth, _, _ = Decode(spec(outputs=outputs), "network")({"depth": values}, CAMERA)
+    assert np.array_equal(depth, values.reshape(24, 32))
+
+
+@pytest.mark.parametrize("size", ["network", "image"])
+def test_an_output_smaller_than_the_input_has_its_own_camera(size: str) -> None:
+    """The canonical focal length and disparity still count pixels of the input."""
+    outputs = (TensorSpec("depth", (1, 1, 12, 16)),)
+    decode = Decode(
+        spec(outputs=outputs, kind="disparity", baseline_m=0.3, canonical_focal_px=10.0),
+        size,  # type: ignore[arg-type]
+    )
+    values = np.full((1, 1, 12, 16), 1.5, np.float16)
+    depth, confidence, camera = decode({"depth": values}, CAMERA)
+    expected = CAMERA.scaled(16, 12) if size == "network" else CAMERA
+    assert camera == expected and depth.shape == (expected.height, expected.width)
+    assert depth.dtype == confidence.dtype == np.float32
+    assert np.allclose(depth, 20 * 0.3 / 1.5 * np.sqrt(20 * 18) / 10, rtol=1e-6)
 
 
 def test_the_canonical_focal_length_scales_depth() -> None:

@@ -40,6 +40,17 @@ def test_values_are_normalised_and_planes_are_rgb() -> None:
     assert np.allclose(planes[2], 0.1)
 
 
+@pytest.mark.parametrize("shape", [(1, 3, 24, 32), (1, 1, 3, 24, 32)])
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_inputs_may_have_views_in_front_and_half_precision(
+    shape: tuple[int, ...], dtype: str
+) -> None:
+    expected = ToInput(spec())(smooth_image())["image"]
+    found = ToInput(spec(inputs=(TensorSpec("image", shape, dtype),)))(smooth_image())["image"]
+    assert (found.shape, found.dtype) == (shape, np.dtype(dtype))
+    assert np.allclose(found.reshape(expected.shape), expected, atol=1e-3)
+
+
 @pytest.mark.parametrize("color", ["rgb", "bgr"])
 def test_a_reversed_view_gives_the_same_input(color: str) -> None:
     image = smooth_image()

@@ -32,7 +32,7 @@ def ask(code: Path) -> list[str]:
     script = "from depth_ros import share; print(share.share_dir(), *share.engine_names())"
     done = subprocess.run(
         [sys.executable, "-c", script],
-        env={"PYTHONPATH": str(code.parent), "PATH": "/usr/bin:/bin"},
+        env={"PYTHONPATH": str(code.parent), "PATH": "/usr/bin:/bin", "DEPTH_ROS_ZOO": "/nowhere"},
         cwd=code.anchor,
         capture_output=True,
         text=True,
@@ -95,3 +95,56 @@ def test_a_wrong_name_lists_the_zoo(name: str) -> None:
         share.engine_folder(name)
     for known in share.engine_names():
         assert known in str(caught.value)
+
+
+def entry(zoo: Path, name: str) -> Path:
+    (zoo / name).mkdir(parents=True)
+    (zoo / name / "spec.json").write_text("{}")
+    return zoo / name
+
+
+@pytest.fixture
+def zoos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """The shipped zoo and the user's, with one entry each."""
+    monkeypatch.setattr(share, "share_dir", lambda: tmp_path / "share")
+    monkeypatch.setenv("DEPTH_ROS_ZOO", str(tmp_path / "own"))
+    shipped, own = tmp_path / "share" / "engines", tmp_path / "own"
+    entry(shipped, "shipped")
+    entry(own, "imported")
+    (own / ".making-x").mkdir()
+    return shipped, own
+
+
+def test_both_zoos_are_looked_through(zoos: tuple[Path, Path]) -> None:
+    shipped, own = zoos
+    assert share.zoo_dirs() == [shipped, own]
+    assert share.engine_names() == ["imported", "shipped"]
+    assert share.engine_folder("shipped") == shipped / "shipped"
+    assert share.engine_folder("imported") == own / "imported"
+
+
+def test_a_name_in_both_zoos_is_an_error_that_names_both(zoos: tuple[Path, Path]) -> None:
+    folders = [entry(zoo, "twice") for zoo in zoos]
+    assert share.engine_names() == ["imported", "shipped", "twice"]
+    with pytest.raises(EngineError, match="two networks are called twice") as caught:
+        share.engine_folder("twice")
+    for folder in folders:
+        assert str(folder) in str(caught.value)
+        assert share.engine_folder(str(folder)) == folder
+    assert share.engine_folder("shipped")  # the others are not concerned
+
+
+def test_where_the_users_zoo_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.delenv("DEPTH_ROS_ZOO", raising=False)
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    assert share.user_zoo() == Path("/home/me/.local/share/depth_ros/engines")
+    monkeypatch.setenv("XDG_DATA_HOME", "/data")
+    assert share.user_zoo() == Path("/data/depth_ros/engines")
+    monkeypatch.setenv("DEPTH_ROS_ZOO", "~/zoo")
+    assert share.user_zoo() == Path("/home/me/zoo")
+
+
+def test_a_home_in_a_path_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert share.engine_folder(str(Path("~") / entry(tmp_path, "n").name)) == tmp_path / "n"
