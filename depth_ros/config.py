@@ -25,15 +25,30 @@ class EngineConfig(Checked):
     path: str = setting(
         "fastdepth_indoor", "The network: the name of a zoo entry, or a folder with a spec.json."
     )
-    backend: Literal["auto", "openvino", "onnxruntime"] = setting(
-        "auto", "The inference library; auto takes the fastest that can be imported."
+    backend: Literal["auto", "tensorrt", "openvino", "onnxruntime", "torch"] = setting(
+        "auto", "The inference library; auto takes the fastest that can be used here."
     )
     device: str = setting("auto", "The backend's device (CPU, GPU, ...); auto lets it choose.")
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = setting(
-        "auto", "Arithmetic of the engine; auto takes the fastest that the device has natively."
+    precision: Literal["auto", "fp32", "bf16", "fp16", "int8"] = setting(
+        "auto",
+        "Arithmetic of the engine; auto takes the fastest that the device has natively, int8 has "
+        "to be built first (depth_cli build).",
     )
+    width: int = setting(
+        0,
+        "Width of the network's image, where its file is dynamic; 0 takes its own.",
+        low=0,
+        high=8192,
+    )
+    height: int = setting(0, "Height of the network's image, as width.", low=0, high=8192)
     threads: int = setting(
         0, "CPU threads for the network; 0 lets the backend choose.", low=0, high=256
+    )
+    watch: bool = setting(True, "Reload the network when its files change.")
+    background: Literal["plans", "all", "none"] = setting(
+        "plans",
+        "What has to be built first is built in the background, while the fastest engine that is "
+        "ready gives depth: TensorRT's plans, which take minutes; all, fp16 files too; or none.",
     )
 
 
@@ -100,6 +115,9 @@ class PointsConfig(Checked):
 @dataclass(frozen=True, slots=True)
 class OdometryConfig(Checked):
     enabled: bool = setting(True, "Estimate ego-motion when odometry, pose or TF is wanted.")
+    source: Literal["visual", "network"] = setting(
+        "visual", "Ego-motion from corner tracks and depth, or from the entry's pose network."
+    )
     corners: int = setting(300, "Corners to track.", low=20, high=5000)
     min_inliers: int = setting(
         15, "Fewer matching corners than this mean that tracking is lost.", low=6, high=1000
@@ -114,7 +132,11 @@ class OdometryConfig(Checked):
         high=2.0,
     )
     max_gap_s: float = setting(
-        1.0, "After a longer gap between frames the motion is not known.", low=0.05, high=60.0
+        1.0,
+        "After a longer gap between frames the motion is not known, and a recurrent network "
+        "starts anew.",
+        low=0.05,
+        high=60.0,
     )
     odom_frame: str = setting("odom", "Frame in which odometry, pose and TF are given.")
     publish_tf: bool = setting(

@@ -12,35 +12,44 @@ from __future__ import annotations
 import time
 
 from depth_ros.config import Config
-from depth_ros.decode import Decode, Limit
-from depth_ros.engines import Engine, open_engine
+from depth_ros.decode import Limit
+from depth_ros.engines import Engine
 from depth_ros.frame import DepthResult, Frame
+from depth_ros.network import Network, make_network
 from depth_ros.odometry import NoOdometry, make_odometry
-from depth_ros.preprocess import ToInput, make_rectify, resized
+from depth_ros.preprocess import make_rectify, resized
 from depth_ros.scale import make_scale
-from depth_ros.share import engine_folder
+from depth_ros.swap.held import Held, HeldFrames
 
 
 class DepthPipeline:
-    """Every stage, built once from the config, and the engine. One thread owns it."""
+    """Every stage, built once from the config, and the network. One thread owns it."""
 
-    def __init__(self, config: Config, engine: Engine) -> None:
-        self.engine = engine
+    def __init__(self, config: Config, network: Network) -> None:
+        self._network = network
         self._rectify = make_rectify(config.input.rectified)
-        self._to_input = ToInput(engine.spec)
-        self._odometries = (NoOdometry(), make_odometry(config.odometry))
+        self._odometries = (NoOdometry(), make_odometry(config.odometry, network.pose))
         self._odometry = self._odometries[1]
+        self._last: Frame | None = None
+        self.held = HeldFrames()
         self.reconfigure(config)
+
+    @property
+    def engine(self) -> Engine:
+        """The engine in use."""
+        return self._network.engine
 
     def process(self, frame: Frame) -> DepthResult:
         """Depth, confidence and ego-motion of one frame. Raises DepthError for a bad frame."""
         clock = _Clock()
         frame = self._rectify(frame)
-        inputs = self._to_input(frame.image)
+        self._follow(frame)
+        inputs = self._network.preprocess(frame.image)
         clock.lap("preprocess")
-        outputs = self.engine.infer(inputs)
+        outputs = self._network.infer(inputs)
         clock.lap("engine")
-        depth, confidence, camera = self._decode(outputs, frame.camera)
+        depth, confidence, camera = self._network.decode(outputs, frame.camera)
+        self.held.keep(frame, depth)
         clock.lap("decode")
         motion = self._odometry.update(frame, depth, confidence)
         clock.lap("odometry")
@@ -68,26 +77,55 @@ class DepthPipeline:
             odometry.reset("nobody was listening")
             self._odometry = odometry
 
+    def swap(self, network: Network, held: tuple[Held, ...] = ()) -> Network:
+        """Goes on with another network, and returns the old one, which the caller closes.
+
+        Ego-motion goes on where the new network is the old one with other weights, else it starts
+        anew: its depth may have another scale. ``held`` are the frames with the new one's depth.
+        """
+        old = self._network
+        network.resize(self._config.depth.size)
+        network.reset()
+        if network.pose is not None or network.spec.network != old.spec.network:
+            self._odometries = (NoOdometry(), make_odometry(self._config.odometry, network.pose))
+            tracked = not isinstance(self._odometry, NoOdometry)
+            self._odometry = self._odometries[tracked]
+            self._odometry.reset("another network")
+        self._network = network
+        self.held.replace(held)
+        return old
+
     def reset(self, reason: str) -> None:
         """Forgets all that was carried from earlier frames."""
+        self._last = None
+        self._network.reset()
         self._odometry.reset(reason)
 
     def reconfigure(self, config: Config) -> None:
         """Applies the settings that may change between two frames."""
-        self._decode = Decode(self.engine.spec, config.depth.size)
+        self._config = config
+        self._network.resize(config.depth.size)
         self._scale = make_scale(config.scale)
         self._limit = Limit(config.depth.min_m, config.depth.max_m)
 
     def close(self) -> None:
-        """Frees the engine."""
-        self.engine.close()
+        """Frees the network."""
+        self._network.close()
+
+    def _follow(self, frame: Frame) -> None:
+        """Lets a recurrent network start anew where this frame does not follow the last one."""
+        last, self._last = self._last, frame
+        if last is None:
+            return
+        seconds = (frame.stamp_ns - last.stamp_ns) * 1e-9
+        gap = not 0 <= seconds <= self._config.odometry.max_gap_s
+        if gap or frame.camera != last.camera:
+            self._network.reset()
 
 
 def make_pipeline(config: Config) -> DepthPipeline:
-    """Opens the engine that the config names and builds the stages. Raises DepthError."""
-    e = config.engine
-    folder = engine_folder(e.path)
-    return DepthPipeline(config, open_engine(folder, e.backend, e.device, e.precision, e.threads))
+    """Opens the network that the config names and builds the stages. Raises DepthError."""
+    return DepthPipeline(config, make_network(config))
 
 
 class _Clock:

@@ -64,7 +64,7 @@ def test_overrides_reach_the_config_and_whole_numbers_do_for_floats() -> None:
     [
         ("depth__max_m", 1e6, "max_m: expected 0.0 to 1000.0, got 1000000.0"),
         ("points__stride", 2.5, "stride: expected a int, got 2.5"),
-        ("engine__backend", "tensorrt", "expected one of auto, openvino, onnxruntime"),
+        ("engine__backend", "tensorflow", "expected one of auto, tensorrt, openvino"),
         ("depth__maxm", 3.0, "Did you mean depth.max_m?"),
         ("depth__min_m", 60.0, "expected less than depth.max_m"),
     ],

@@ -24,7 +24,8 @@ def frame(grey: int, stamp_ns: int = 1, **changes: object) -> Frame:
 
 
 def pipeline(engine: Path, **changes: object) -> DepthPipeline:
-    return make_pipeline(from_dict({"engine.path": str(engine), **changes}))
+    exact = {"engine.path": str(engine), "engine.precision": "fp32"}
+    return make_pipeline(from_dict({**exact, **changes}))
 
 
 def test_a_grey_image_has_the_depth_that_the_network_says(tiny_engine: Path) -> None:

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from depth_ros.config import OdometryConfig
-from depth_ros.errors import FrameError
 from depth_ros.frame import Camera, Float32, Float64, Frame, Motion, MotionState, UInt8
+from depth_ros.odometry.continuity import check_depth, torn
 from depth_ros.odometry.corners import Corners, Mask, find, follow, to_grey
 from depth_ros.odometry.pnp import Noise, Problem, Solution, solve
 from depth_ros.odometry.rest import Rest
@@ -33,7 +33,6 @@ from depth_ros.odometry.rigid import (
 
 KEPT = 0.6  # a new keyframe when fewer of its corners are still matched
 MOVED = 0.12  # or when they have moved by this share of the image's width
-SAME = 0.01  # intrinsics that differ by less, as a share of the width, are the same camera's
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,27 +92,17 @@ class VisualOdometry:
 
     def update(self, frame: Frame, depth: Float32, confidence: Float32) -> Motion:
         """The motion up to this frame; see ``depth_ros.odometry.Odometry``."""
-        _check(frame, depth, confidence)
+        check_depth(depth, confidence)
         grey, camera = to_grey(frame.image, frame.camera, self._config.image_width)
         view = View(frame, grey, camera, depth, confidence)
         last, self._last = self._last, frame
         if last is None:
             return self._begin(view, self._reason)
         view = replace(view, interval_ns=frame.stamp_ns - last.stamp_ns)
-        if reason := self._torn(last, view):
+        if reason := torn(last, frame, self._config.max_gap_s):
             self._covariance = UNKNOWN
             return self._begin(view, reason)
         return self._advance(view)
-
-    def _torn(self, last: Frame, view: View) -> str:
-        seconds = view.interval_ns / 1e9
-        if seconds < 0:
-            return f"time went back by {-seconds:.3f} s"
-        if seconds > self._config.max_gap_s:
-            return f"no frame for {seconds:.2f} s"
-        if not _same(last.camera, view.frame.camera):
-            return "the camera or its image size changed"
-        return ""
 
     def _begin(self, view: View, reason: str) -> Motion:
         self._keyframe = None
@@ -215,19 +204,3 @@ class VisualOdometry:
             inliers,
             reason,
         )
-
-
-def _check(frame: Frame, depth: Float32, confidence: Float32) -> None:
-    if depth.shape != confidence.shape or depth.ndim != 2:
-        raise FrameError(
-            "depth for odometry",
-            expected="depth and confidence of one shape (h, w)",
-            got=f"{depth.shape} and {confidence.shape}",
-        )
-
-
-def _same(a: Camera, b: Camera) -> bool:
-    if (a.width, a.height) != (b.width, b.height):
-        return False
-    pairs = ((a.fx, b.fx), (a.fy, b.fy), (a.cx, b.cx), (a.cy, b.cy))
-    return all(abs(x - y) <= SAME * a.width for x, y in pairs)
