@@ -17,12 +17,9 @@ from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from rclpy.task import Future
-from std_srvs.srv import Trigger
 
 from depth_ros.allocator import keep_large_blocks
 from depth_ros.config import Config
@@ -34,9 +31,14 @@ from depth_ros.health import Health
 from depth_ros.inputs import InputTopics
 from depth_ros.outputs import Outputs
 from depth_ros.parameters import Parameters
+from depth_ros.pipeline import DepthPipeline
+from depth_ros.services import create_services
+from depth_ros.swap.background import first_network
+from depth_ros.swap.reload import Answer, Reloader
 from depth_ros.worker import Worker
 
 CHECK_S, DIAGNOSTICS_S = 0.25, 1.0
+NOT_CONFIGURED = "The node is not configured, so there is no engine."
 
 
 class DepthNode(LifecycleNode):  # type: ignore[misc]
@@ -60,11 +62,10 @@ class DepthNode(LifecycleNode):  # type: ignore[misc]
         self._timer = self.create_timer(
             CHECK_S, self._check, clock=Clock(clock_type=ClockType.STEADY_TIME)
         )
-        services = ReentrantCallbackGroup()  # so that images come in while an answer is awaited
-        self.create_service(Trigger, "~/reset", self._on_reset, callback_group=services)
-        self.create_service(Trigger, "~/reload_engine", self._on_reload, callback_group=services)
+        create_services(self, {"~/reset": self._reset, "~/reload_engine": self._reload})
         self._outputs: Outputs | None = None
         self._worker: Worker | None = None
+        self._reloader: Reloader | None = None
         self._inputs: InputTopics | None = None
 
     # Lifecycle, in the executor's thread
@@ -107,8 +108,11 @@ class DepthNode(LifecycleNode):  # type: ignore[misc]
     def close(self) -> None:
         """Stops the worker, closes the engine and unlocks the parameters; twice does no harm."""
         self._deactivate()
+        reloader, self._reloader = self._reloader, None
         worker, self._worker = self._worker, None
         outputs, self._outputs = self._outputs, None
+        if reloader is not None:
+            reloader.close()
         if worker is not None:
             worker.close()
         if outputs is not None:
@@ -131,9 +135,12 @@ class DepthNode(LifecycleNode):  # type: ignore[misc]
 
     def _configure(self) -> None:
         self._faults = []
-        self._config = self._settings.lock()
-        self._outputs = Outputs(self, self._config, self._connections)
-        self._worker = Worker(self._config, self._outputs, self._health, self)
+        config = self._config = self._settings.lock()
+        self._outputs = Outputs(self, config, self._connections)
+        network, missing = first_network(config)
+        pipeline = DepthPipeline(config, network)
+        self._worker = Worker(config, pipeline, self._outputs, self._health, self)
+        self._reloader = Reloader(config, self._worker, self.reloaded, missing)
 
     def _activate(self) -> None:
         if self._worker is not None:
@@ -149,7 +156,7 @@ class DepthNode(LifecycleNode):  # type: ignore[misc]
             self._worker.stop()
         self._faults = []
 
-    # What the worker asks for, in its thread
+    # What the worker and the reloader ask for, in their threads
 
     def now_ns(self) -> int:
         """The node's time."""
@@ -158,6 +165,13 @@ class DepthNode(LifecycleNode):  # type: ignore[misc]
     def rejected(self, error: DepthError) -> None:
         """Logs it, at most once in five seconds."""
         self.get_logger().warning(f"image dropped: {error}", throttle_duration_sec=5.0)
+
+    def reloaded(self, done: bool, said: str) -> None:
+        """Logs what has come of a reload; called from the reloader's thread."""
+        if done:
+            self.get_logger().info(said)
+        else:  # rclpy wants a line of code of its own for each severity
+            self.get_logger().warning(f"the new network is refused, the old one goes on: {said}")
 
     def failed(self, error: Exception) -> None:
         """Takes the node down, because rclpy would not notice that the thread is dead."""
@@ -175,32 +189,17 @@ class DepthNode(LifecycleNode):  # type: ignore[misc]
         if worker is not None:
             worker.post(lambda: worker.reconfigure(config))
 
-    async def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        return await self._answer(response, Worker.reset)
+    def _reset(self, answer: Answer) -> None:
+        if worker := self._worker:
+            worker.post(lambda: answer(True, worker.reset()))
+        else:
+            answer(False, NOT_CONFIGURED)
 
-    async def _on_reload(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        return await self._answer(response, Worker.reload)
-
-    async def _answer(
-        self, response: Trigger.Response, command: Callable[[Worker], str]
-    ) -> Trigger.Response:
-        worker, done = self._worker, Future(executor=self.executor)
-        if worker is None:
-            response.message = "The node is not configured, so there is no engine."
-            return response
-
-        def run() -> None:
-            try:
-                response.message, response.success = command(worker), True
-            except DepthError as error:
-                response.message, response.success = str(error), False
-            done.set_result(None)
-            if self.executor is not None:
-                self.executor.wake()
-
-        worker.post(run)
-        await done
-        return response
+    def _reload(self, answer: Answer) -> None:
+        if self._reloader:
+            self._reloader.request(answer)
+        else:
+            answer(False, NOT_CONFIGURED)
 
     def _check(self) -> None:
         now = time.monotonic()
@@ -209,17 +208,19 @@ class DepthNode(LifecycleNode):  # type: ignore[misc]
             active_s, after_s = now - self._health.since, self._config.fault_after_s
             self._faults = find_faults(seen, self._inputs.report(now), active_s, after_s)
             self._faults += self._outputs.broadcast.faults()
+            self._faults += self._reloader.faults() if self._reloader else []
             line = self._fault_log.update(self._faults, now)
             if line is not None:
                 self._told = 0.0  # diagnostics say it now, too
             if line is not None and self._faults:
                 self.get_logger().warning(line)
-            elif line is not None:  # rclpy wants a line of code of its own for each severity
+            elif line is not None:
                 self.get_logger().info(line)
         if now - self._told >= DIAGNOSTICS_S - CHECK_S / 2:
             self._told = now
             name, stamp = self.get_fully_qualified_name(), self.get_clock().now().to_msg()
-            active, facts = self._inputs is not None, self._worker.engine if self._worker else {}
+            facts = self._reloader.facts() if self._reloader else {}
+            active = self._inputs is not None
             self._diagnostics.publish(diagnostics(name, stamp, seen, self._faults, facts, active))
 
 

@@ -7,15 +7,21 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Set
+from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, Protocol
 
 from depth_ros.config import Config
+from depth_ros.engines import Engine
 from depth_ros.errors import DepthError
+from depth_ros.frame import DepthResult
 from depth_ros.health import Health
 from depth_ros.inbox import Inbox
 from depth_ros.inputs import Arrival, to_frame
-from depth_ros.outputs import MOTION, Outputs
-from depth_ros.pipeline import make_pipeline
+from depth_ros.network import Network
+from depth_ros.outputs import MOTION
+from depth_ros.pipeline import DepthPipeline
+from depth_ros.swap.held import Held
 
 IDLE_CHECK_S = 1.0  # how often an image is read while nobody wants its depth
 
@@ -33,45 +39,65 @@ class Owner(Protocol):
         """The worker's thread has died of a bug; called from there."""
 
 
-class Worker:
-    """Runs the pipeline on the newest image while started; ``engine`` says on what.
+class Sink(Protocol):
+    """Where results go, as Outputs."""
 
-    Raises DepthError where the engine cannot be opened. ``put`` and ``post`` may be called from
-    any thread, start, stop and close from one.
+    def wanted(self) -> Set[str]:
+        """The names of what somebody wants now."""
+
+    def publish(self, result: DepthResult, config: Config, wanted: Set[str]) -> None:
+        """Takes a result; its arrays are valid until the next call."""
+
+
+class Worker:
+    """Runs the pipeline on the newest image while started.
+
+    ``post`` and ``swap`` may be called from any thread but its own, start, stop and close from
+    one.
     """
 
-    def __init__(self, config: Config, outputs: Outputs, health: Health, owner: Owner) -> None:
+    def __init__(
+        self, config: Config, pipeline: DepthPipeline, outputs: Sink, health: Health, owner: Owner
+    ) -> None:
         self._config, self._outputs, self._health, self._owner = config, outputs, health, owner
-        self._pipeline = make_pipeline(config)
+        self._pipeline = pipeline
         self._inbox: Inbox[Arrival] | None = None
         self._thread: threading.Thread | None = None
+        self._owned = (
+            threading.Lock()
+        )  # by whoever starts or ends the thread, or acts in its place
         self._was_idle, self._looked, self._size = False, 0.0, (0, 0)
 
     @property
-    def engine(self) -> dict[str, str]:
-        """Network, backend, device and precision."""
-        engine = self._pipeline.engine
-        return {
-            "engine.network": engine.spec.network,
-            "engine.backend": engine.backend,
-            "engine.device": engine.device,
-            "engine.precision": engine.precision,
-        }
+    def config(self) -> Config:
+        """The settings in use."""
+        return self._config
+
+    @property
+    def engine(self) -> Engine:
+        """The engine in use, to read its facts."""
+        return self._pipeline.engine
+
+    def held(self) -> tuple[Held, ...]:
+        """The last few frames with the depth that they had."""
+        return self._pipeline.held.look()
 
     def start(self) -> Callable[[Arrival], int]:
         """Starts the thread; returns where to put images."""
-        self._pipeline.reset("activated")
-        self._inbox = Inbox()
-        self._thread = threading.Thread(target=self._work, args=(self._inbox,), name="worker")
-        self._thread.start()
-        return self._inbox.put
+        with self._owned:
+            self._pipeline.reset("activated")
+            self._inbox = Inbox()
+            self._thread = threading.Thread(target=self._work, args=(self._inbox,), name="worker")
+            self._thread.start()
+            return self._inbox.put
 
     def stop(self) -> None:
         """Finishes the image at hand and all that was posted, and ends the thread."""
-        if self._inbox is not None and self._thread is not None:
-            self._health.dropped("flushed", self._inbox.close())
-            self._thread.join()
-        self._inbox = self._thread = None
+        with self._owned:
+            if self._inbox is not None and self._thread is not None:
+                self._health.dropped("flushed", self._inbox.close())
+                self._thread.join()
+            self._inbox = self._thread = None
 
     def close(self) -> None:
         """Stops, and frees the engine."""
@@ -80,25 +106,35 @@ class Worker:
 
     def post(self, call: Callable[[], Any]) -> None:
         """Runs the call between two images: in the thread, or at once where there is none."""
-        if self._inbox is None or not self._inbox.post(call):
-            call()
+        with self._owned:
+            if self._inbox is None or not self._inbox.post(call):
+                call()
 
     def reset(self) -> str:
-        """Forgets what was carried from earlier frames. To be posted, as the next two."""
+        """Forgets what was carried from earlier frames. To be posted, as the next one."""
         self._pipeline.reset("asked by service")
         return "Reset: the next image is the first."
-
-    def reload(self) -> str:
-        """Opens the engine anew; raises DepthError, and keeps the old one, if that fails."""
-        old, self._pipeline = self._pipeline, make_pipeline(self._config)
-        self._pipeline.reset("the engine was reloaded")
-        old.close()
-        return "Reloaded: " + ", ".join(self.engine.values())
 
     def reconfigure(self, config: Config) -> None:
         """Applies the live settings."""
         self._config = config
         self._pipeline.reconfigure(config)
+
+    def swap(self, network: Network, held: tuple[Held, ...] = ()) -> Network:
+        """Goes on with this network between two images; returns the old one once it is out of use.
+
+        See DepthPipeline.swap.
+        """
+        swapped: Future[Network] = Future()
+
+        def call() -> None:
+            try:
+                swapped.set_result(self._pipeline.swap(network, held))
+            except Exception as error:
+                swapped.set_exception(error)
+
+        self.post(call)
+        return swapped.result()
 
     def _work(self, inbox: Inbox[Arrival]) -> None:
         try:
@@ -107,6 +143,8 @@ class Worker:
         except Exception as error:
             inbox.close()
             self._owner.failed(error)
+            with suppress(Exception):
+                list(inbox)  # for those who wait for what they have posted
 
     def _take(self, arrival: Arrival, dropped: int) -> None:
         wanted = self._outputs.wanted()
