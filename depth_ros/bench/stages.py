@@ -30,7 +30,7 @@ def time_stages(config: Config, frames: int) -> dict[str, Any]:
     pipeline = make_pipeline(config)
     try:
         times: defaultdict[str, list[float]] = defaultdict(list)
-        for index, frame in enumerate(islice(_frames(), _WARM_UP + frames)):
+        for index, frame in enumerate(islice(moving_frames(), _WARM_UP + frames)):
             start_s = time.perf_counter()
             result = pipeline.process(frame)
             total_ms = 1e3 * (time.perf_counter() - start_s)
@@ -64,7 +64,8 @@ def write_clip(folder: Path) -> None:
     (folder / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
 
 
-def _frames() -> Iterator[Frame]:
+def moving_frames() -> Iterator[Frame]:
+    """640x480 images without end, 30 a second, of a camera that is known."""
     camera = Camera(WIDTH, HEIGHT, _FOCAL, _FOCAL, (WIDTH - 1) / 2, (HEIGHT - 1) / 2)
     for index, image in enumerate(cycle(_images())):
         yield Frame(index * 33_333_333, "camera", image, camera)
