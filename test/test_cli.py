@@ -91,6 +91,16 @@ def test_help_opens_with_three_examples() -> None:
     assert start < done.stdout.index("positional arguments")
 
 
+@pytest.mark.parametrize(
+    "command", ["run", "bench", "params", "zoo", "import", "add-onnx", "export", "build", "cache"]
+)
+def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    assert f"depth_cli {command}" in capsys.readouterr().out
+
+
 def test_parser_loads_nothing_heavy() -> None:
     code = (
         "import sys, depth_ros.cli; depth_ros.cli.parser(); "
