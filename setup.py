@@ -66,7 +66,9 @@ setup(
             "ros-std-srvs",
             "ros-stereo-msgs",
         ],
-        "train": ["torch==2.13.0", "onnx>=1.16"],
+        # To bring networks in and to convert them: depth_cli add-onnx, build.
+        "convert": ["onnx>=1.16", "onnxruntime>=1.17", "safetensors>=0.4"],
+        "train": ["torch==2.13.0", "onnx>=1.16", "safetensors>=0.4"],
         "test": [
             "build",
             "colcon-core",
@@ -75,8 +77,11 @@ setup(
             "onnx>=1.16",
             "onnxruntime>=1.17",
             "pytest>=7",
+            "safetensors>=0.4",
             "scipy>=1.8",
             "setuptools>=71",
+            # Compiles plans without a GPU, so that the tests do.
+            "tensorrt_rtx>=1.7; platform_machine == 'x86_64' and python_version < '3.14'",
         ],
         "lint": ["mypy==2.4.1", "ruff==0.17.5"],
     },

@@ -25,7 +25,11 @@ HEAVY = {
 # Modules that exist to use one of those, and that the runtime imports only when it does.
 ADAPTERS = (
     "depth_ros.training",
-    *(f"depth_ros.engines.{name}" for name in ("networks", "export", "ov", "ort")),
+    "depth_ros.bench.eager",
+    "depth_ros.bench.random_network",
+    *(f"depth_ros.engines.{name}" for name in ("networks", "ov", "ort", "pt", "weights")),
+    *(f"depth_ros.engines.{name}" for name in ("checkpoints", "export", "precision")),
+    "depth_ros.engines.zoo.importer",
 )
 
 

@@ -25,7 +25,9 @@ JUNK = ("__pycache__", "*.pyc", "*.egg-info")
 # rosdep's names for what the runtime imports; the message packages have their own name.
 ROSDEP = {"numpy": "python3-numpy", "cv2": "python3-opencv", "tqdm": "python3-tqdm"}
 ROSDEP |= {"yaml": "python3-yaml", "matplotlib": "python3-matplotlib"}
-NOT_IN_ROSDEP = {"openvino", "onnxruntime", "rosbags"}  # by pip; the README says so
+# By pip; the README says so.
+NOT_IN_ROSDEP = {"openvino", "onnx", "onnxruntime", "rosbags", "safetensors", "torch"}
+NOT_IN_ROSDEP |= {"tensorrt", "tensorrt_rtx"}
 
 
 def sources() -> list[Path]:
@@ -106,11 +108,8 @@ def test_package_xml_names_everything_that_the_runtime_imports() -> None:
     package = ET.parse(ROOT / "package.xml").getroot()
     declared = {e.text for e in package if e.tag in ("depend", "exec_depend")}
     runtime = [p for p in sources() if p.parts[len(ROOT.parts)] in ("depth_ros", "launch")]
-    learning = (ROOT / "depth_ros/training", ROOT / "depth_ros/engines/networks")
-    needed = set()
-    for path in runtime:
-        learns = any(folder in path.parents for folder in learning) or path.stem == "export"
-        needed |= set() if learns else imported(path)
+    training = ROOT / "depth_ros/training"
+    needed = {n for p in runtime if training not in p.parents for n in imported(p)}
     needed -= {"depth_ros", *sys.stdlib_module_names, *NOT_IN_ROSDEP}
     assert {"rclpy", "numpy"} <= needed
     assert {ROSDEP.get(name, name) for name in needed} - declared == set()
@@ -165,6 +164,7 @@ def test_pip_installs_a_package_that_works(built: Path, tmp_path: Path) -> None:
     [wheel] = built.glob("*.whl")
     prefix = tmp_path / "prefix"
     pip = (sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index")
+    pip = (*pip, "--ignore-installed")  # pip would uninstall the checkout that is tested
     run(*pip, "--prefix", prefix, wheel, cwd=tmp_path)
     [library] = prefix.glob("lib/python3*/site-packages")
     check_installation(prefix, str(library), prefix / "share/depth_ros", tmp_path)
