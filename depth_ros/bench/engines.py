@@ -28,7 +28,7 @@ from depth_ros.errors import DepthError
 
 BACKENDS = ("tensorrt", "openvino", "onnxruntime", "torch")
 PRECISIONS = ("fp32", "bf16", "fp16", "int8")
-LIMIT_S = 10.0  # of timing in a row, after which few calls have to do
+LIMIT_S = 5.0  # of timing in a row, after which few calls have to do
 PATIENCE_S = 1200.0  # for a whole row
 Say = Callable[[str], None]
 
