@@ -153,6 +153,7 @@ def test_monodepth2s_folder_becomes_depth_and_pose(
 def test_files_may_be_named_one_by_one_and_none_may_be_missing(
     cli: Cli, zoo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    pytest.importorskip("torch")
     from depth_ros.engines.networks import NETWORKS
     from depth_ros.engines.zoo.importer import find_files
 
