@@ -185,9 +185,18 @@ def test_what_is_no_source_is_said(tmp_path: Path) -> None:
 
 
 def write_bag(
-    path: Path, *, plugin: str, compressed: bool = False, info_width: int = 64, count: int = 4
+    path: Path,
+    *,
+    plugin: str,
+    compressed: bool = False,
+    info_width: int = 64,
+    count: int = 4,
+    bad_stamp: int = -1,
 ) -> Path:
-    """A rosbag2 with /depth/image (a decoy), /cam/image_raw and /cam/camera_info."""
+    """A rosbag2 with /depth/image (a decoy), /cam/image_raw and /cam/camera_info.
+
+    The stamp of message ``bad_stamp`` has more than a second of nanoseconds.
+    """
     rosbag2 = pytest.importorskip("rosbags.rosbag2")
     from rosbags.typesys import Stores, get_typestore
 
@@ -204,7 +213,8 @@ def write_bag(
         )
         decoy = writer.add_connection("/depth/image", "sensor_msgs/msg/Image", typestore=store)
         for i in range(count):
-            at = header(stamp(sec=5, nanosec=i * 100_000_000), "cam_optical")
+            nanosec = 2_000_000_000 if i == bad_stamp else i * 100_000_000
+            at = header(stamp(sec=5, nanosec=nanosec), "cam_optical")
             pixels = picture(30 * i)
             if compressed:
                 data = cv2.imencode(".png", pixels[..., ::-1])[1].ravel()
@@ -246,6 +256,13 @@ def test_mcap_alone(tmp_path: Path) -> None:
     file = tmp_path / "alone.mcap"
     next(folder.glob("*.mcap")).rename(file)
     assert len(list(open_source(str(file)))) == 4
+
+
+def test_an_image_with_an_impossible_stamp_is_skipped_and_counted(tmp_path: Path) -> None:
+    source = open_source(str(write_bag(tmp_path / "bag", plugin="MCAP", bad_stamp=1)))
+    stamps = [i.frame.stamp_ns for i in source]
+    assert stamps == [5_000_000_000 + i * 10**8 for i in (0, 2, 3)]
+    assert source.skipped == 1
 
 
 def test_bag_topics(tmp_path: Path) -> None:

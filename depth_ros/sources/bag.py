@@ -47,12 +47,12 @@ class BagSource(Source):
                 try:
                     message = reader.deserialize(raw, connection.msgtype)
                     image = _to_rgb(message, connection.msgtype)
+                    at_ns = stamp_ns(message.header.stamp) or bag_ns
                 except (FrameError, _bag_error()) as error:
                     self.skipped += 1
                     log.warning("skipped an image of %s: %s", self.name, error)
                     continue
                 _check_size(self._info_topic, camera, image)
-                at_ns = stamp_ns(message.header.stamp) or bag_ns
                 name = message.header.frame_id or frame_id
                 yield Item(make_frame(at_ns, image, camera, self.fov_deg, name))
         if self.skipped == self.frames:
