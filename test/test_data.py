@@ -18,13 +18,12 @@ from depth_ros.frame import Camera  # noqa: E402
 from depth_ros.training.data import (  # noqa: E402
     AugmentConfig,
     Item,
-    Mixture,
     PoolSource,
     make_example,
     open_collection,
     open_sequence,
 )
-from depth_ros.training.data.mixture import MemorySource, SceneSource  # noqa: E402
+from depth_ros.training.data.mixture import MemorySource, Mixture, SceneSource  # noqa: E402
 from depth_ros.training.data.rendered import fill_pool, read_item, write_item  # noqa: E402
 
 DataDir = Callable[[str], Path]

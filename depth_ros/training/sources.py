@@ -16,14 +16,12 @@ from depth_ros.metrics import average, depth_metrics
 from depth_ros.training.config import Stage, TrainConfig
 from depth_ros.training.data import (
     Item,
-    Mixture,
     PoolSource,
-    Source,
     make_example,
     open_collection,
     open_sequence,
 )
-from depth_ros.training.data.mixture import MemorySource, SceneSource
+from depth_ros.training.data.mixture import MemorySource, Mixture, SceneSource, Source
 from depth_ros.training.data.rendered import read_item
 
 SEVENSCENES_TRAIN = 800  # frames 800 to 999 are the adaptation test, never trained on
