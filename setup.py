@@ -40,6 +40,7 @@ setup(
             "depth_node = depth_ros.node:main",
             "camera_node = depth_ros.camera_node:main",
             "depth_cli = depth_ros.cli:main",
+            "depth_eval = depth_ros.training.evaluation.cli:main",
         ],
     },
     python_requires=">=3.10",
@@ -68,12 +69,15 @@ setup(
         ],
         # To bring networks in and to convert them: depth_cli add-onnx, build.
         "convert": ["onnx>=1.16", "onnxruntime>=1.17", "safetensors>=0.4"],
+        # To read published data sets.
+        "data": ["h5py>=3.6", "scipy>=1.8"],
         "train": ["torch==2.13.0", "onnx>=1.16", "safetensors>=0.4"],
         "test": [
             "build",
             "colcon-core",
             "colcon-python-setup-py",
             "colcon-ros",
+            "h5py>=3.6",
             "onnx>=1.16",
             "onnxruntime>=1.17",
             "pytest>=7",
