@@ -68,6 +68,17 @@ def test_shrinking_averages_and_keeps_the_mean() -> None:
     assert np.abs(planes - blocks).max() <= 0.6 / 255  # half a grey level of rounding
 
 
+def test_shrinking_by_no_whole_factor_does_not_alias() -> None:
+    stripes = np.zeros((60, 80, 3), np.uint8)
+    stripes[:, ::2] = 200  # as fine as pixels are: bilinear at 2.5 pixels would beat from 0 to 200
+    planes = ToInput(spec())(stripes)["image"] * 255  # 32x24
+    assert np.abs(planes - 100).max() <= 0.5
+    ramp = np.broadcast_to(np.arange(80, dtype=np.uint8)[:, None], (60, 80, 3))
+    planes = ToInput(spec())(np.ascontiguousarray(ramp))["image"][0] * 255
+    expected = (np.arange(32) + 0.5) * 2.5 - 0.5  # pixel centres stay where they are
+    assert np.abs(planes - expected).max() <= 1.1  # halved and rounded, then rounded again
+
+
 def test_an_ideal_camera_is_left_alone() -> None:
     frame = Frame(1, "c", smooth_image(), Camera(320, 240, 200, 200, 159.5, 119.5))
     assert Rectify()(frame) is frame
