@@ -19,7 +19,7 @@ from depth_ros.config import from_dict  # noqa: E402
 from depth_ros.engines.spec import EngineSpec  # noqa: E402
 from depth_ros.engines.zoo import foreign_file  # noqa: E402
 from depth_ros.engines.zoo.foreign import add_onnx  # noqa: E402
-from depth_ros.engines.zoo.foreign_file import _open_ort, _open_ov  # noqa: E402
+from depth_ros.engines.zoo.foreign_file import open_in_ort, open_in_ov  # noqa: E402
 from depth_ros.errors import EngineError  # noqa: E402
 from depth_ros.frame import Camera, Frame  # noqa: E402
 from depth_ros.pipeline import make_pipeline  # noqa: E402
@@ -241,7 +241,7 @@ def test_both_libraries_read_the_same_ports(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     for make in (depth_anything_v2, depth_anything_3, midas, glpn):
         path = make(tmp_path / f"{make.__name__}.onnx")
-        ort, ov = _open_ort(path), _open_ov(path)
+        ort, ov = open_in_ort(path), open_in_ov(path)
         assert ort[0] == ov[0] and [p.name for p in ort[1]] == [p.name for p in ov[1]]
         shape = [d or 84 for d in ort[0][0].dims]
         shape[0] = 1

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import argparse
 import logging
-import sys
 from collections.abc import Callable, Sequence
 
 from depth_ros.cli import bench, build, foreign, run, settings, zoo
-from depth_ros.errors import DepthError
+from depth_ros.cli.ending import exit_code
 
 EXAMPLES = """examples:
   depth_cli run drive.mp4 --out out            depth of a video: mp4, point cloud, trajectory, JSON
@@ -91,15 +90,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a command. 0 is success, 2 a mistake that one sentence explains, 130 Ctrl-C."""
+    """Runs a command; returns its exit code, see exit_code."""
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     args = parser().parse_args(argv)
-    command = _COMMANDS[args.command][2]
-    try:
-        command(args)
-    except DepthError as error:
-        print(f"depth_cli: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    return exit_code("depth_cli", lambda: _COMMANDS[args.command][2](args))

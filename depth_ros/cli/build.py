@@ -10,7 +10,7 @@ import time
 from typing import Any, TextIO
 
 from depth_ros.cli.cancel import Cancel
-from depth_ros.cli.settings import count
+from depth_ros.cli.settings import add_flags, count
 from depth_ros.config import settings
 
 _SETTINGS = ("backend", "device", "precision", "width", "height")
@@ -40,19 +40,8 @@ def add_build(build: argparse.ArgumentParser) -> None:
     )
     build.add_argument("--force", action="store_true", help="make it again if it is there")
     build.add_argument("--part", choices=("depth", "pose"), default="depth", help="of the entry")
-    group = build.add_argument_group("settings (see depth_cli params)")
-    for s in settings():
-        if s.name in {f"engine.{name}" for name in _SETTINGS}:
-            text = f"{s.text} Default: {s.default}."
-            metavar = None if s.choices else s.kind.__name__.upper()
-            group.add_argument(
-                f"--{s.name}",
-                type=s.kind,
-                choices=s.choices or None,
-                default=s.default,
-                metavar=metavar,
-                help=text.replace("%", "%%"),
-            )
+    names = {f"engine.{name}" for name in _SETTINGS}
+    add_flags(build, (s for s in settings() if s.name in names), defaults=True)
 
 
 def add_cache(cache: argparse.ArgumentParser) -> None:

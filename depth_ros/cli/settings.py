@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,29 @@ from depth_ros.config import Config, Setting, from_dict, settings
 
 
 def add_settings(command: argparse.ArgumentParser) -> None:
-    """A flag for every setting, and --params."""
+    """A flag for every setting, and --params. A flag that is not given is None."""
     command.add_argument("--params", metavar="FILE", help="a ROS parameter file (YAML)")
+    add_flags(command, settings())
+
+
+def add_flags(
+    command: argparse.ArgumentParser, chosen: Iterable[Setting], *, defaults: bool = False
+) -> None:
+    """A flag for each of these settings; with ``defaults`` one that is not given has its own."""
     group = command.add_argument_group("settings (see depth_cli params)")
-    for s in settings():
+    for s in chosen:
         kind = _flag if s.kind is bool else s.kind
         choices = s.choices or None
         text = s.text.replace("%", "%%") + f" Default: {s.default}."
         metavar = None if choices else s.kind.__name__.upper()
-        group.add_argument(f"--{s.name}", type=kind, choices=choices, metavar=metavar, help=text)
+        group.add_argument(
+            f"--{s.name}",
+            type=kind,
+            choices=choices,
+            default=s.default if defaults else None,
+            metavar=metavar,
+            help=text,
+        )
 
 
 def config_of(args: argparse.Namespace) -> Config:

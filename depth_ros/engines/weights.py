@@ -86,9 +86,6 @@ def _initializers(path: Path) -> dict[str, Tensor]:
 
     graph = onnx.load(path).graph
     arrays = {i.name: onnx.numpy_helper.to_array(i) for i in graph.initializer}
-    for node in graph.node:  # the exporter stores equal tensors once and names the others so
-        if node.op_type == "Identity" and node.input[0] in arrays:
-            arrays[node.output[0]] = arrays[node.input[0]]
     graph_own = ("onnx::", "/")  # how the exporter names constants that are no weights
     return {
         name: torch.from_numpy(array.copy())

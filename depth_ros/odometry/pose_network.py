@@ -99,13 +99,12 @@ class PoseNetworkOdometry:
         interval_ns: int,
         reason: str = "",
     ) -> Motion:
-        known = self._covariance is not UNKNOWN
         return Motion(
             state,
             self._odom_from_camera,
             previous_from_current,
             covariance,
-            in_axes_of(self._covariance, self._odom_from_camera) if known else UNKNOWN,
+            in_axes_of(self._covariance, self._odom_from_camera),
             max(interval_ns, 0),
             reason=reason,
         )

@@ -67,7 +67,12 @@ def carried(covariance: Float64, a_from_b: Float64) -> Float64:
 
 
 def in_axes_of(covariance: Float64, a_from_b: Float64) -> Float64:
-    """The covariance of ``a_from_b`` with its error's axes turned from b's to a's."""
+    """The covariance of ``a_from_b`` with its error's axes turned from b's to a's.
+
+    UNKNOWN stays UNKNOWN, the same object.
+    """
+    if covariance is UNKNOWN:
+        return UNKNOWN
     turn = np.zeros((6, 6))
     turn[:3, :3] = turn[3:, 3:] = a_from_b[:3, :3]
     return np.asarray(turn @ covariance @ turn.T)

@@ -193,13 +193,12 @@ class VisualOdometry:
         inliers: int = 0,
         reason: str = "",
     ) -> Motion:
-        known = self._covariance is not UNKNOWN
         return Motion(
             state,
             self._odom_from_camera,
             previous_from_current,
             covariance,
-            in_axes_of(self._covariance, self._odom_from_camera) if known else UNKNOWN,
+            in_axes_of(self._covariance, self._odom_from_camera),
             max(view.interval_ns, 0),
             inliers,
             reason,

@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from depth_ros.engines.weights import COUNTER
 from depth_ros.errors import EngineError
-
-COUNTER = "num_batches_tracked"  # of batch norm: nothing that the network computes with
 
 
 def keep_names(

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,10 @@ from torch import nn
 
 from depth_ros.engines.networks import Architecture, Part
 from depth_ros.engines.spec import Arrays
+from depth_ros.engines.zoo.foreign_file import Run, open_in_ort, open_in_ov
 from depth_ros.errors import EngineError
 
 Float32 = npt.NDArray[np.float32]
-Run = Callable[[Arrays], Arrays]
 
 
 def compare(part: Part, run: Run, frames: Iterable[Float32]) -> tuple[float, float]:
@@ -48,32 +49,13 @@ def compare(part: Part, run: Run, frames: Iterable[Float32]) -> tuple[float, flo
 
 def open_reference(path: Path) -> tuple[str, Run]:
     """The ONNX file in OpenVINO fp32, or else in ONNX Runtime; (what it is, a call)."""
-    try:
-        from depth_ros.engines.ov import _core
-    except ImportError:
-        return "ONNX Runtime fp32", _open_ort(path)
-    hints = {"INFERENCE_PRECISION_HINT": "f32"}
-    compiled = _core().compile_model(_core().read_model(path), "CPU", hints)
-    names = [port.get_any_name() for port in compiled.outputs]
-
-    def run(inputs: Arrays) -> Arrays:
-        outputs = compiled(inputs)
-        return {name: outputs[name].copy() for name in names}
-
-    return "OpenVINO fp32", run
-
-
-def _open_ort(path: Path) -> Run:
-    try:
-        from depth_ros.engines.ort import onnxruntime
-    except ImportError as error:
-        raise EngineError(
-            "nothing here can run the exported file, to compare it with torch",
-            fix="pip install openvino",
-        ) from error
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    names = [output.name for output in session.get_outputs()]
-    return lambda inputs: dict(zip(names, session.run(names, inputs), strict=True))
+    for name, opened in (("OpenVINO fp32", open_in_ov), ("ONNX Runtime fp32", open_in_ort)):
+        with suppress(ImportError):
+            return name, opened(path)[2]
+    raise EngineError(
+        "nothing here can run the exported file, to compare it with torch",
+        fix="pip install openvino",
+    )
 
 
 def trials(

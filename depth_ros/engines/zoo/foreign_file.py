@@ -92,14 +92,15 @@ def _external(path: Path, model: Any) -> list[Path]:
 def open_file(path: Path) -> tuple[list[Port], list[Port], Run]:
     """The ports of an ONNX file and a call that runs it, by ONNX Runtime or OpenVINO."""
     try:
-        return _open_ort(path) if find_spec("onnxruntime") else _open_ov(path)
+        return open_in_ort(path) if find_spec("onnxruntime") else open_in_ov(path)
     except ImportError as error:
         raise EngineError(
             "nothing here can run an ONNX file", fix="pip install onnxruntime"
         ) from error
 
 
-def _open_ort(path: Path) -> tuple[list[Port], list[Port], Run]:
+def open_in_ort(path: Path) -> tuple[list[Port], list[Port], Run]:
+    """open_file() by ONNX Runtime on the CPU; ImportError where it is missing."""
     from depth_ros.engines.ort import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -126,7 +127,8 @@ def _open_ort(path: Path) -> tuple[list[Port], list[Port], Run]:
     return list(map(port, session.get_inputs())), list(map(port, session.get_outputs())), run
 
 
-def _open_ov(path: Path) -> tuple[list[Port], list[Port], Run]:
+def open_in_ov(path: Path) -> tuple[list[Port], list[Port], Run]:
+    """open_file() by OpenVINO on the CPU, in fp32; ImportError where it is missing."""
     from depth_ros.engines.ov import _core
 
     try:

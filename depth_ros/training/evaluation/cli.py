@@ -11,7 +11,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from depth_ros.errors import ConfigError, DepthError
+from depth_ros.cli.ending import exit_code
+from depth_ros.errors import ConfigError
 from depth_ros.training.evaluation.protocols import PROTOCOLS, find_protocol
 
 EXAMPLES = """examples:
@@ -112,16 +113,9 @@ def write_json(path: Path, summary: dict[str, object]) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command. 0 is success, 2 a mistake that one sentence explains, 130 Ctrl-C."""
+    """The command; returns its exit code, see exit_code."""
     args = parser().parse_args(argv)
-    try:
-        run_command(args)
-    except DepthError as error:
-        print(f"depth_eval: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    return exit_code("depth_eval", lambda: run_command(args))
 
 
 if __name__ == "__main__":
