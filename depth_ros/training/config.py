@@ -60,6 +60,8 @@ class TrainConfig:
     data: str = "../shared/data"  # relative to the working directory
     pool: str = "build/rendered"  # rendered views to learn from
     validation_pool: str = "build/rendered_validation"
+    start: str = ""  # an entry of the zoo whose weights are trained on, instead of the encoder's
+    precision: str = "float32"  # or bfloat16: of the network's convolutions, by autocast
     encoder: str = "imagenet_encoders/mobilenet_v1_1.0_224_quant_embedding_extractor.tflite"
     seed: int = 0
     steps: int = 6000

@@ -71,12 +71,17 @@ def _layers(network: nn.Module, kind: type[nn.Module]) -> list[Any]:
 
 
 def restore_normalisation(network: nn.Module, images: list[torch.Tensor]) -> None:
-    """Give the encoder's batch norms the statistics of real images, without changing its output.
+    """Give the batch norms the statistics of real images, without changing the output.
+
+    A ``log_depth`` head, whose statistics never move, stays as it is.
 
     Layer by layer, statistics are measured on ``images`` ((N, 3, H, W) each) and scale and shift
     are set to undo them. Training then starts from the ImageNet features with live batch norm.
     """
-    norms = _layers(network, nn.BatchNorm2d)
+    head = "decode_conv6.1"
+    norms: list[Any] = [
+        m for n, m in network.named_modules() if isinstance(m, nn.BatchNorm2d) and n != head
+    ]
     seen: dict[nn.Module, list[torch.Tensor]] = {norm: [] for norm in norms}
     hooks = [norm.register_forward_hook(_recorder(seen[norm])) for norm in norms]
     network.eval()
@@ -85,11 +90,12 @@ def restore_normalisation(network: nn.Module, images: list[torch.Tensor]) -> Non
             network(batch)
         for norm in norms:
             mean, square = torch.stack(seen[norm]).mean(dim=0)
-            deviation = torch.sqrt((square - mean**2).clamp_min(1e-4) + norm.eps)
+            variance = (square - mean**2).clamp_min(1e-4)
+            gain = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+            norm.bias.add_(gain * (mean - norm.running_mean))
+            norm.weight.copy_(gain * torch.sqrt(variance + norm.eps))
             norm.running_mean.copy_(mean)
-            norm.running_var.copy_((square - mean**2).clamp_min(1e-4))
-            norm.weight.copy_(deviation)
-            norm.bias.add_(mean)
+            norm.running_var.copy_(variance)
     for hook in hooks:
         hook.remove()
 

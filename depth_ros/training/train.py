@@ -45,6 +45,7 @@ from depth_ros.training.sources import (
     read_diverse,
     validate,
 )
+from depth_ros.training.start import load_entry
 
 BAR = "{l_bar}{bar}| {elapsed}<{remaining}{postfix}"
 
@@ -53,9 +54,12 @@ def start(config: TrainConfig, diverse: dict[str, list[Item]]) -> Run:
     """A new run: ImageNet encoder, statistics of our images, constant output of 2.5 m."""
     torch.manual_seed(config.seed)
     network = build_network(config.network)
+    batches = islice(_batches(config, diverse, config.stages[0], 0), 12)
+    if config.start:
+        load_entry(network, Path(config.start), [normalise(batch["image"]) for batch in batches])
+        return assemble(config, network)
     if config.encoder:
         load_encoder(network, Path(config.data) / config.encoder)
-        batches = islice(_batches(config, diverse, config.stages[0], 0), 12)
         restore_normalisation(network, [normalise(batch["image"]) for batch in batches])
     set_constant_output(network, math.log(2.5))
     return assemble(config, network)
@@ -64,7 +68,8 @@ def start(config: TrainConfig, diverse: dict[str, list[Item]]) -> Run:
 def loss_of(config: TrainConfig, network: FastDepth, batch: dict[str, Any]) -> torch.Tensor:
     """The weighted sum on log depth at half the input's size, where the network's detail ends."""
     truth = batch["log_depth"]
-    predicted = network.forward_half(normalise(batch["image"]))
+    with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bfloat16"):
+        predicted = network.forward_half(normalise(batch["image"])).float()
     weights = config.loss
     return (
         weights.l1 * losses.l1_log(predicted, truth, batch["metric"])
