@@ -7,7 +7,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
@@ -24,8 +24,14 @@ def setting(
     high: float | None = None,
     live: bool = False,
 ) -> T:
-    """A dataclass field with its description and, for numbers, its inclusive range."""
+    """A dataclass field with its description and, for numbers, its inclusive range.
+
+    It may also be a tuple of one type, scalars or Checked dataclasses, a ``dict[str, float]`` or a
+    ``dict[str, object]`` of plain values; the range is that of every number in it.
+    """
     metadata = {"text": text, "low": low, "high": high, "live": live}
+    if isinstance(default, dict):  # every object gets its own
+        return cast(T, field(default_factory=default.copy, metadata=metadata))
     return field(default=default, metadata=metadata)
 
 
@@ -50,14 +56,82 @@ def check(name: str, value: Any, kind: Any, metadata: Mapping[str, Any]) -> Any:
                 name, expected="one of " + ", ".join(get_args(kind)), got=repr(value)
             )
         return value
+    if get_origin(kind) is tuple:
+        return _check_tuple(name, value, kind, metadata)
+    if get_origin(kind) is dict:
+        return _check_dict(name, value, kind, metadata)
+    if kind in (object, Any):
+        return _plain(name, value)
+    if dataclasses.is_dataclass(kind) and isinstance(value, Mapping):
+        return build(cast(type, kind), value, f"{name}.")
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if type(value) is not kind:
         raise ConfigError(name, expected=f"a {kind.__name__}", got=repr(value))
-    low, high = metadata["low"], metadata["high"]
-    if low is not None and not (low <= value <= high and math.isfinite(value)):
+    low, high = metadata.get("low"), metadata.get("high")
+    if (
+        low is not None
+        and high is not None
+        and not (low <= value <= high and math.isfinite(value))
+    ):
         raise ConfigError(name, expected=f"{low} to {high}", got=value)
     return value
+
+
+def _check_tuple(name: str, value: Any, kind: Any, metadata: Mapping[str, Any]) -> Any:
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise ConfigError(name, expected="a list", got=repr(value))
+    inner, *others = get_args(kind)
+    if others != [Ellipsis]:
+        inners = get_args(kind)
+        if len(value) != len(inners):
+            raise ConfigError(name, expected=f"{len(inners)} values", got=repr(value))
+        pairs = zip(value, inners, strict=True)
+        return tuple(check(f"{name}[{i}]", v, k, metadata) for i, (v, k) in enumerate(pairs))
+    return tuple(check(f"{name}[{i}]", v, inner, metadata) for i, v in enumerate(value))
+
+
+def _check_dict(name: str, value: Any, kind: Any, metadata: Mapping[str, Any]) -> Any:
+    if not isinstance(value, Mapping):
+        raise ConfigError(name, expected="a mapping", got=repr(value))
+    inner = get_args(kind)[1]
+    for key in value:
+        if type(key) is not str:
+            raise ConfigError(f"a name in {name}", expected="a text", got=repr(key))
+    return {k: check(f"{name}.{k}", v, inner, metadata) for k, v in value.items()}
+
+
+def _plain(name: str, value: Any) -> Any:
+    """What YAML and JSON can say: texts, numbers, truth values, lists and mappings of them."""
+    if isinstance(value, Mapping):
+        return {str(k): _plain(f"{name}.{k}", v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return tuple(_plain(f"{name}[{i}]", v) for i, v in enumerate(value))
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    raise ConfigError(name, expected="a text, number, list or mapping", got=repr(value))
+
+
+def build(kind: type[T], values: Mapping[str, Any], prefix: str = "") -> T:
+    """The dataclass from nested mappings, as YAML has them; what is not named keeps its default.
+
+    ConfigError names a wrong or an unknown field with all its dots, and the nearest right name.
+    """
+    hints, built = get_type_hints(kind), {}
+    fields = {f.name: f for f in dataclasses.fields(cast(Any, kind))}
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        if key not in fields:
+            raise unknown(name, [prefix + known for known in fields])
+        if dataclasses.is_dataclass(hints[key]) and not isinstance(value, Mapping):
+            raise ConfigError(name, expected="a mapping", got=repr(value))
+        built[key] = check(name, value, hints[key], fields[key].metadata)
+    try:
+        return kind(**built)
+    except ConfigError as error:  # of several fields together, which know only their own names
+        if not prefix:
+            raise
+        raise ConfigError(f"{prefix}{error}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +139,7 @@ class Setting:
     """One leaf of the tree, as parameters.py, cli.py and the documentation list it."""
 
     name: str  # dotted
-    kind: type  # bool, int, float or str
+    kind: Any  # bool, int, float or str; in a training run also tuple[...] and dict[str, ...]
     choices: tuple[str, ...]
     text: str
     low: float | None
@@ -90,7 +164,8 @@ def settings_of(kind: type, prefix: str = "") -> Iterator[Setting]:
         choices = get_args(hint) if get_origin(hint) is Literal else ()
         m = f.metadata
         leaf = str if choices else hint
-        yield Setting(name, leaf, choices, m["text"], m["low"], m["high"], m["live"], f.default)
+        default = f.default if f.default_factory is dataclasses.MISSING else f.default_factory()
+        yield Setting(name, leaf, choices, m["text"], m["low"], m["high"], m["live"], default)
 
 
 def flatten(config: Any, prefix: str = "") -> dict[str, Any]:
