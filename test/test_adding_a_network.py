@@ -27,6 +27,7 @@ from depth_ros.engines.spec import EngineSpec  # noqa: E402
 from depth_ros.engines.weights import load_network  # noqa: E402
 from depth_ros.frame import Camera, Frame  # noqa: E402
 from depth_ros.pipeline import make_pipeline  # noqa: E402
+from depth_ros.training.cli import main as depth_train  # noqa: E402
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "adding_a_network.md"
 
@@ -88,6 +89,26 @@ def test_the_page_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert kept.startswith(card.rstrip()) and "## Export" in kept
     assert json.loads(next((tmp_path / "out").glob("*.json")).read_text())
     check_depth(entry, images)
+
+
+def test_the_recipe_of_the_page_trains_the_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two steps of it, to the entry that the page promises."""
+    monkeypatch.chdir(tmp_path)
+    file, line, _ = blocks("python")
+    architecture = eval(f"{{{line}}}", {"pocket": load(file, tmp_path, monkeypatch)})["pocket"]
+    monkeypatch.setitem(networks.NETWORKS, "pocket", architecture)
+    (recipe,) = blocks("yaml")
+    (tmp_path / "pocket.yaml").write_text(recipe)
+    program, *arguments = shlex.split(blocks("bash")[1])
+    assert program == "depth_train"
+    less = ["--steps", "2", "--stages.0.batch", "2", "--validation.0.stop", "2", "--workers", "0"]
+    assert depth_train([*arguments, *less, "--threads", "1"]) == 0
+    spec = EngineSpec.load(tmp_path / "build/pocket/zoo/pocket/spec.json")
+    assert (spec.architecture, spec.input_size) == ("pocket", (160, 120))
+    card = (tmp_path / "build/pocket/zoo/pocket/CARD.md").read_text()
+    assert spec.description in card and "All of these licences permit commercial use." in card
 
 
 def check_depth(entry: Path, images: list[np.ndarray]) -> None:

@@ -4,14 +4,11 @@
 
 from __future__ import annotations
 
-import json
-import os
 import random
 import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -21,6 +18,8 @@ import cv2
 import numpy as np
 import pytest
 from conftest import write_counting_engine, write_engine, write_tiny_engine
+from killed import killed
+from recordings import SMALL, write_recording
 
 from depth_ros.engines import load_spec, open_engine
 from depth_ros.engines.build import (
@@ -90,17 +89,10 @@ def write_deep_engine(folder: Path, **changes: object) -> Path:
 def write_clip(folder: Path, count: int, *, truth_mm: int | None = 2000) -> Path:
     """Noise around a grey level that rises from frame to frame, with a constant true depth."""
     rng = np.random.default_rng(1)
-    for name in ("rgb", "depth"):
-        (folder / name).mkdir(parents=True)
-    for i in range(count):
-        image = rng.integers(0, 156, (48, 64, 3)) + 100 * i // count
-        cv2.imwrite(str(folder / "rgb" / f"{i}.png"), image.astype(np.uint8))
-        if truth_mm is not None:
-            depth = np.full((48, 64), truth_mm, np.uint16)
-            cv2.imwrite(str(folder / "depth" / f"{i}.png"), depth)
-    meta = {"fx": 60, "fy": 60, "cx": 31.5, "cy": 23.5, "width": 64, "height": 48, "fps": 20}
-    (folder / "meta.json").write_text(json.dumps({**meta, "depth_unit_m": 0.001}))
-    return folder
+    noise = [rng.integers(0, 156, (48, 64, 3)) + 100 * i // count for i in range(count)]
+    images = [image.astype(np.uint8)[..., ::-1] for image in noise]
+    depths = [] if truth_mm is None else [np.full((48, 64), truth_mm)] * count
+    return write_recording(folder, images, depths, **SMALL, fps=20, depth_unit_m=0.001)
 
 
 def spec_of(folder: Path, **changes: object) -> EngineSpec:
@@ -510,65 +502,43 @@ def test_a_cancelled_build_leaves_nothing(
     assert not list(cache.folder.iterdir())
 
 
-# Forks a child for every line that it reads; the child converts and converts until it is killed.
+# Converts and converts until it is killed.
 KILLED = """
-import itertools, os, sys
+import itertools, sys
 from pathlib import Path
 from depth_ros.engines import load_spec
 from depth_ros.engines import precision
 from depth_ros.engines.build.making import build
 folders = [Path(word) for word in sys.argv[1:]]
-for line in sys.stdin:
-    pid = os.fork()
-    if pid:
-        print(pid, flush=True)
-        os.waitpid(pid, 0)
-        print("dead", flush=True)
-        continue
-    for number in itertools.count(int(line)):
+def work(first):
+    for number in itertools.count(first):
         build(folders[number % 3], "onnxruntime", precision="fp16", force=number % 2 > 0)
 """
 
 
 def test_kill_at_any_moment_of_a_build(tmp_path: Path, cache: Cache) -> None:
     folders = [write_tiny_engine(tmp_path / f"{g}", gain=g) for g in (4.0, 2.0, 1.0)]
-    command = [sys.executable, "-c", KILLED, *map(str, folders)]
-    pipe = subprocess.PIPE
     (tmp_path / "tmp").mkdir()
-    server = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        stdin=pipe,
-        stdout=pipe,
-        text=True,
-        env={**os.environ, "TMPDIR": str(tmp_path / "tmp")},
-    )
-    assert server.stdin is not None and server.stdout is not None
     moments, found = random.Random(2), 0
     grey = {"image": np.full((1, 3, 48, 64), 0.5, np.float32)}
-    for round_ in range(KILLS):
-        server.stdin.write(f"{round_}\n")
-        server.stdin.flush()
-        pid = int(server.stdout.readline())
-        time.sleep(moments.uniform(0, 0.08))
-        os.kill(pid, signal.SIGKILL)
-        assert server.stdout.readline() == "dead\n"
-        checking = Cache()
-        for folder in folders:
-            key = key_of(load_spec(folder), "onnxruntime", "auto", "fp16")
-            found += checking.find(key) is not None
-        assert not checking.last_refusal  # no half-made engine was ever to be seen
-        checking.close()
-        folder = folders[round_ % 3]
-        engine = open_engine(folder, "onnxruntime", precision="fp16")  # makes it if it has to
-        wanted = 1 + float(folder.name) / 2
-        np.testing.assert_allclose(engine.infer(grey)["depth"], wanted, atol=2e-3)
-        engine.close()
-        shared_cache().close()
-        if round_ % 3 == 2:
-            assert checking.clear() > 0
-            assert not list(cache.folder.iterdir())
-    server.communicate(timeout=60)
+    with killed(KILLED, *folders, TMPDIR=str(tmp_path / "tmp")) as kill:
+        for round_ in range(KILLS):
+            kill(round_, moments.uniform(0, 0.08))
+            checking = Cache()
+            for folder in folders:
+                key = key_of(load_spec(folder), "onnxruntime", "auto", "fp16")
+                found += checking.find(key) is not None
+            assert not checking.last_refusal  # no half-made engine was ever to be seen
+            checking.close()
+            folder = folders[round_ % 3]
+            engine = open_engine(folder, "onnxruntime", precision="fp16")  # makes it if it has to
+            wanted = 1 + float(folder.name) / 2
+            np.testing.assert_allclose(engine.infer(grey)["depth"], wanted, atol=2e-3)
+            engine.close()
+            shared_cache().close()
+            if round_ % 3 == 2:
+                assert checking.clear() > 0
+                assert not list(cache.folder.iterdir())
     assert found > KILLS / 2  # many builds had come to their end
     # What was half-made lay in the cache. (ONNX Runtime keeps a small file of its own, .ses.)
     assert not [p.name for p in (tmp_path / "tmp").iterdir() if p.name != ".ses"]

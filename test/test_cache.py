@@ -12,7 +12,6 @@ import logging
 import os
 import random
 import shutil
-import signal
 import stat
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from killed import killed
 
 from depth_ros.engines.cache import HELD, Cache, Entry, Key, default_folder
 from depth_ros.engines.cache.drafts import Drafts
@@ -488,20 +488,14 @@ def test_one_lock_at_a_time(folder: Path) -> None:
     assert most == [1] and sum(taken) > 10
 
 
-# Forks a child for every line that it reads. The child builds and builds until it is killed.
+# Builds and builds until it is killed.
 KILLED = """
-import os, sys, itertools
+import itertools, sys
 from pathlib import Path
 from depth_ros.engines.cache import Cache, Key
-for line in sys.stdin:
-    pid = os.fork()
-    if pid:
-        print(pid, flush=True)
-        os.waitpid(pid, 0)
-        print("dead", flush=True)
-        continue
+def work(first):
     cache = Cache(Path(sys.argv[1]), limit_bytes=500_000)
-    for number in itertools.count(int(line)):
+    for number in itertools.count(first):
         version = number % 5
         key = Key("a" * 64, "onnxruntime", str(version), "CPU", "fp16", "")
         with cache.building(key, force=number % 3 > 0) as draft:
@@ -509,34 +503,32 @@ for line in sys.stdin:
                 file = draft.folder / "x.onnx"
                 file.write_bytes(bytes([version, number % 256]) * 50_000)
                 draft.commit(file, {"number": number})
-        cache.close()
 """
 
 
 def test_kill_at_any_moment_leaves_a_cache_that_works(folder: Path) -> None:
-    moments, server = random.Random(1), python(KILLED, folder)
-    assert server.stdin is not None and server.stdout is not None
-    kept = 0
-    for round_ in range(KILLS):
-        server.stdin.write(f"{round_}\n")
-        server.stdin.flush()
-        pid = int(server.stdout.readline())
-        time.sleep(moments.uniform(0, 0.04))
-        os.kill(pid, signal.SIGKILL)
-        assert server.stdout.readline() == "dead\n"
-        cache = Cache(folder)
-        for version in range(5):
-            wanted = Key("a" * 64, "onnxruntime", str(version), "CPU", "fp16", "")
-            entry = cache.find(wanted)
-            if entry is not None:
-                kept += 1
-                number = entry.facts["number"]
-                assert entry.path.read_bytes() == bytes([version, number % 256]) * 50_000
-        assert not cache.last_refusal  # nothing half-made was ever to be seen
-        with cache.building(wanted, force=True, waiting=forbidden) as draft:
-            (draft.folder / "x.onnx").write_bytes(bytes([4, 7]) * 50_000)
-            draft.commit(draft.folder / "x.onnx", {"number": 7})
-        assert not hidden(folder)
-        cache.close()
-    server.communicate(timeout=60)
+    moments, kept = random.Random(1), 0
+    with killed(KILLED, folder) as kill:
+        for round_ in range(KILLS):
+            kill(round_, moments.uniform(0, 0.04))
+            kept += survivors(folder)
     assert kept > KILLS  # they were killed while they built, and not before
+
+
+def survivors(folder: Path) -> int:
+    """How many whole entries there are, in a cache that can be built in."""
+    kept, cache = 0, Cache(folder)
+    for version in range(5):
+        wanted = Key("a" * 64, "onnxruntime", str(version), "CPU", "fp16", "")
+        entry = cache.find(wanted)
+        if entry is not None:
+            kept += 1
+            number = entry.facts["number"]
+            assert entry.path.read_bytes() == bytes([version, number % 256]) * 50_000
+    assert not cache.last_refusal  # nothing half-made was ever to be seen
+    with cache.building(wanted, force=True, waiting=forbidden) as draft:
+        (draft.folder / "x.onnx").write_bytes(bytes([4, 7]) * 50_000)
+        draft.commit(draft.folder / "x.onnx", {"number": 7})
+    assert not hidden(folder)
+    cache.close()
+    return kept

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import sys
 from collections.abc import Iterator
@@ -324,7 +325,40 @@ def test_an_opset_that_does_not_exist_is_refused(leaky: Exportable, tmp_path: Pa
         export(leaky, tmp_path, images(leaky), opset=99)
 
 
-def test_a_training_checkpoint_becomes_an_entry(tmp_path: Path) -> None:
+def test_a_checkpoint_says_all_that_its_entry_needs(tmp_path: Path) -> None:
+    """As test_finish.py exports it, here without a run: options, facts, the last stage's size."""
+    item, path = tiny(), tmp_path / "checkpoint.pt"
+    stages = [{"width": 64, "height": 32}, {"width": 128, "height": 96}]
+    saved = {
+        "network": "fastdepth",
+        "options": OPTIONS,
+        "facts": {"canonical_focal_px": 100.0, "metric": False},
+        "config": {"stages": stages, "licence": "ours", "description": ""},
+        "state": item.module.state_dict(),
+    }
+    torch.save(saved, path)
+    found = from_checkpoint(path, "trial", licence="", description="mine")
+    assert found.spec.input_size == (128, 96) and found.spec.canonical_focal_px == 100.0
+    assert (found.spec.licence, found.spec.description) == ("ours", "mine")
+    assert not found.spec.metric and found.sources == (path,)
+    assert found.spec.options == json.loads(json.dumps(OPTIONS))  # as it is read back
+    image = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        assert torch.equal(found.module(image), item.module(image))
+    larger = from_checkpoint(path, "trial", (256, 192))
+    assert larger.spec.input_size == (256, 192) and larger.spec.canonical_focal_px == 200.0
+    for key in saved:
+        torch.save({k: v for k, v in saved.items() if k != key}, path)
+        if key != "options":  # without them it is of the first trainer, whose head was another
+            with pytest.raises(EngineError, match=r"checkpoint\.pt of depth_train"):
+                from_checkpoint(path, "trial")
+    for wrong in ({**saved, "network": "unheard"}, [1, 2], {"state": {}}):
+        torch.save(wrong, path)
+        with pytest.raises(EngineError, match=r"checkpoint\.pt of depth_train"):
+            from_checkpoint(path, "trial")
+
+
+def test_a_checkpoint_of_the_first_trainer_becomes_an_entry(tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = FastDepth(FastDepthConfig(output="log_depth")).eval()
     path = tmp_path / "checkpoint.pt"
@@ -333,21 +367,29 @@ def test_a_training_checkpoint_becomes_an_entry(tmp_path: Path) -> None:
     saved = {"network": "fastdepth", "config": config, "state": network.state_dict(), "step": 3}
     torch.save(saved, path)
     item = from_checkpoint(path, "trial", licence="mine")
-    assert item.spec.input_size == (128, 96) and item.spec.canonical_focal_px == 100.0
+    assert item.spec.input_size == (128, 96)
+    assert item.spec.canonical_focal_px == pytest.approx(100.0)
     assert item.spec.licence == "mine" and item.spec.options == {"output": "log_depth"}
     image = torch.rand(1, 3, 64, 64)
     with torch.no_grad():
         torch.testing.assert_close(item.module(image), network(image))
     larger = from_checkpoint(path, "trial", (256, 192))
-    assert larger.spec.input_size == (256, 192) and larger.spec.canonical_focal_px == 200.0
+    assert larger.spec.input_size == (256, 192)
+    assert larger.spec.canonical_focal_px == pytest.approx(200.0)
     with pytest.raises(EngineError, match="no file"):
         from_checkpoint(tmp_path / "missing.pt", "trial")
     torch.save({**saved, "state": {}}, path)
     with pytest.raises(EngineError, match="missing: conv0"):
         from_checkpoint(path, "trial")
-    torch.save({"state": {}}, path)
-    with pytest.raises(EngineError, match=r"checkpoint\.pt of depth_ros\.training\.train"):
-        from_checkpoint(path, "trial")
+
+
+def test_numbers_that_are_none_are_never_like_torch(leaky: Exportable, tmp_path: Path) -> None:
+    """NaN differs from everything by NaN, and the largest of 0 and NaN is 0."""
+    with torch.no_grad():
+        leaky.module.mix.bias.fill_(float("nan"))
+    with pytest.raises(EngineError, match="output of torch: expected finite numbers"):
+        export(leaky, tmp_path / "x", images(leaky), tolerance=1e9)
+    assert not (tmp_path / "x" / "spec.json").exists()
 
 
 def test_the_shipped_entry_is_complete_and_within_its_limits() -> None:

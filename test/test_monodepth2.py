@@ -17,6 +17,7 @@ torch = pytest.importorskip("torch")
 from depth_ros.engines.networks import NETWORKS, default_spec, read_options  # noqa: E402
 from depth_ros.engines.networks.monodepth2 import Monodepth2, Monodepth2Config  # noqa: E402
 from depth_ros.engines.networks.monodepth2_decoders import Conv3x3  # noqa: E402
+from depth_ros.engines.spec import EngineSpec  # noqa: E402
 from depth_ros.engines.weights import load_state  # noqa: E402
 from depth_ros.errors import EngineError  # noqa: E402
 
@@ -111,6 +112,17 @@ def test_stereo_files_are_metric_and_their_unit_is_known() -> None:
     assert pose.gain == 5.4
     plain = ARCHITECTURE.parts(Monodepth2(), 96, 64)
     assert not default_spec("m", ARCHITECTURE, plain["depth"]).metric
+
+
+def test_the_spec_knows_the_smallest_image(tmp_path: Path) -> None:
+    """Below it, mirrored borders do not exist, and libraries say so only while they run."""
+    part = ARCHITECTURE.parts(Monodepth2(Monodepth2Config(pose=False)), 96, 64)["depth"]
+    default_spec("m", ARCHITECTURE, part).save(tmp_path / "spec.json")
+    spec = EngineSpec.load(tmp_path / "spec.json")
+    assert spec.resized(64, 64).input_size == (64, 64)
+    for size in ((32, 64), (64, 32)):
+        with pytest.raises(EngineError, match="multiples of 32 and at least 64, as in 96x64"):
+            spec.resized(*size)
 
 
 @pytest.mark.parametrize("size", [(96, 160), (64, 64)])

@@ -16,6 +16,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from depth_ros.engines import open_engine  # noqa: E402
+from depth_ros.engines.checkpoints import read_state  # noqa: E402
 from depth_ros.engines.networks import NETWORKS, default_spec, read_options  # noqa: E402
 from depth_ros.engines.networks.stclstm import (  # noqa: E402
     MEAN,
@@ -100,16 +101,18 @@ def test_state_has_the_official_keys_and_shapes(network: StClstm) -> None:
     assert state["R.Refine.convh.weight"] == (8, 88, 3, 3)
 
 
-def test_official_file_is_read_with_and_without_prefix(network: StClstm) -> None:
-    state = network.state_dict()
+def test_official_file_is_read_with_and_without_prefix(network: StClstm, tmp_path: Path) -> None:
+    state, path = network.state_dict(), tmp_path / "checkpoint.pkl"
     prefixed = {f"module.{k}": v for k, v in state.items()}
-    for files in ({"checkpoint": prefixed}, {"any.pkl": dict(state)}):
+    for file in (prefixed, dict(state)):
+        torch.save(file, path)
         other = StClstm()
-        load_state(other, ARCHITECTURE.read(files), "file")
+        load_state(other, ARCHITECTURE.read({"checkpoint": read_state(path)[0]}), "file")
         for key, value in state.items():
             assert torch.equal(other.state_dict()[key], value), key
+    torch.save({**prefixed, "module.stray": torch.zeros(1)}, path)
     with pytest.raises(EngineError, match="stray"):
-        load_state(StClstm(), ARCHITECTURE.read({"f": {**prefixed, "module.stray": 0}}), "file")
+        load_state(StClstm(), ARCHITECTURE.read({"f": read_state(path)[0]}), "file")
 
 
 @pytest.mark.parametrize("cell", CELLS)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from depth_ros.engines.spec_checks import check_size, check_spec
 from depth_ros.errors import EngineError
 
 FORMAT = 1
@@ -79,6 +79,7 @@ class EngineSpec:
     baseline_m: float | None = None
     states: tuple[tuple[str, str], ...] = ()
     size_multiple: int = 32
+    smallest: int = 0  # width and height that the network needs at least; 0 if nobody says
     opset: int = 0
     precision: str = "fp32"  # of the stored weights
     architecture: str = ""
@@ -89,66 +90,7 @@ class EngineSpec:
     format: int = FORMAT
 
     def __post_init__(self) -> None:
-        if self.format != FORMAT:
-            raise EngineError("spec format", expected=FORMAT, got=self.format)
-        if self.kind not in get_args(OutputKind):
-            raise EngineError(
-                "spec kind", expected="one of " + ", ".join(get_args(OutputKind)), got=self.kind
-            )
-        if Path(self.weights).name != self.weights:
-            raise EngineError("spec weights", expected="a plain file name", got=self.weights)
-        self._check_numbers()
-        self._check_tensors()
-        self._check_states()
-        if self.pose is not None and self.pose.kind != "motion":
-            raise EngineError("spec pose", expected="kind motion", got=self.pose.kind)
-
-    def _check_numbers(self) -> None:
-        numbers = (*self.mean, *self.std, self.gain, self.offset)
-        if not all(map(math.isfinite, numbers)) or 0 in self.std or self.gain == 0:
-            raise EngineError(
-                "spec numbers",
-                expected="finite mean, std, gain and offset, std and gain not 0",
-                got=f"mean {self.mean}, std {self.std}, gain {self.gain}, offset {self.offset}",
-            )
-        for name in ("canonical_focal_px", "baseline_m"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < math.inf:
-                raise EngineError(f"spec {name}", expected="more than 0", got=value)
-        if self.kind == "disparity" and self.baseline_m is None:
-            raise EngineError("spec baseline_m", expected="metres, for disparity", got=None)
-
-    def _check_tensors(self) -> None:
-        channels = 6 if self.kind == "motion" else 3
-        image = self.inputs[0].shape if self.inputs else ()
-        output = self.outputs[0].shape if self.outputs else ()
-        fits = len(image) >= 4 and image[-3] == channels and set(image[:-3]) == {1}
-        if self.kind == "motion":
-            fits = fits and math.prod(output) == 6
-        else:
-            fits = fits and len(output) >= 2 and set(output[:-2]) <= {1}
-        if not fits or min(d for t in self.inputs + self.outputs for d in t.shape) < 1:
-            raise EngineError(
-                "spec tensors",
-                expected=f"a first input of shape (1, {channels}, height, width) and a first "
-                f"output of {'6 numbers' if self.kind == 'motion' else '(1, 1, height, width)'}",
-                got=f"inputs {self.inputs}, outputs {self.outputs}",
-            )
-
-    def _check_states(self) -> None:
-        inputs = {t.name: t for t in self.inputs[1:]}
-        outputs = {t.name: t for t in self.outputs[1:]}
-        pairs = [(inputs.get(i), outputs.get(o)) for i, o in self.states]
-        paired = all(i and o and (i.shape, i.dtype) == (o.shape, o.dtype) for i, o in pairs) and {
-            i for i, _ in self.states
-        } == set(inputs)
-        if not paired:
-            raise EngineError(
-                "spec states",
-                expected="a pair (input, output) of one shape and type for every input after the "
-                "image",
-                got=f"{self.states} for inputs {self.inputs[1:]} and outputs {self.outputs[1:]}",
-            )
+        check_spec(self, get_args(OutputKind), FORMAT)
 
     @property
     def input_size(self) -> tuple[int, int]:
@@ -159,15 +101,10 @@ class EngineSpec:
         """The spec of the same network on images of another size, where its file is dynamic.
 
         Tensors keep their ratio to the image. EngineError unless both are multiples of
-        ``size_multiple``.
+        ``size_multiple`` and at least ``smallest``.
         """
-        multiple, old = self.size_multiple, self.input_size
-        if width < 1 or height < 1 or width % multiple or height % multiple:
-            raise EngineError(
-                "image size of the network",
-                expected=f"multiples of {multiple}, as in {old[0]}x{old[1]}",
-                got=f"{width}x{height}",
-            )
+        check_size(self, width, height)
+        old = self.input_size
 
         def resize(tensor: TensorSpec) -> TensorSpec:
             if len(tensor.shape) < 3:

@@ -8,6 +8,7 @@ trainer and the refinement.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -42,21 +43,30 @@ def load_state(network: nn.Module, state: dict[str, Tensor], what: str) -> None:
     own = network.state_dict()
     missing = [k for k in own if k not in state and not k.endswith(COUNTER)]
     unexpected = [k for k in state if k not in own]
-    shapes = [
+    shapes = other_shapes(state, own)
+    problems = {"missing": missing, "unexpected": unexpected, "other shapes": shapes}
+    if any(problems.values()):
+        raise EngineError(
+            f"{what} does not fit {type(network).__name__}",
+            expected=f"its {len(own)} tensors",
+            got=listed(problems),
+            fix="Name the network, or the variant, that the weights were trained for.",
+        )
+    network.load_state_dict(state, strict=False)  # strict but for the counters, as checked above
+
+
+def other_shapes(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> list[str]:
+    """A line for every tensor of ``state`` whose shape is not that of the same one in ``own``."""
+    return [
         f"{k}: {tuple(v.shape)}, expected {tuple(own[k].shape)}"
         for k, v in state.items()
         if k in own and v.shape != own[k].shape
     ]
-    problems = {"missing": missing, "unexpected": unexpected, "other shapes": shapes}
-    if any(problems.values()):
-        listed = "; ".join(f"{name}: {', '.join(keys)}" for name, keys in problems.items() if keys)
-        raise EngineError(
-            f"{what} does not fit {type(network).__name__}",
-            expected=f"its {len(own)} tensors",
-            got=listed,
-            fix="Name the network, or the variant, that the weights were trained for.",
-        )
-    network.load_state_dict(state, strict=False)  # strict but for the counters, as checked above
+
+
+def listed(problems: Mapping[str, list[str]]) -> str:
+    """``missing: a, b; other shapes: c`` of those kinds of problems that there are."""
+    return "; ".join(f"{name}: {', '.join(keys)}" for name, keys in problems.items() if keys)
 
 
 def load_network(folder: Path, spec: EngineSpec) -> tuple[Architecture, nn.Module]:

@@ -92,4 +92,12 @@ def _run_torch(part: Part, inputs: Arrays) -> Arrays:
 def _distance(expected: Any, got: Any) -> float:
     if expected.shape != got.shape:
         raise EngineError("exported output", expected=expected.shape, got=got.shape)
+    for who, values in (("torch", expected), ("the exported file", got)):
+        if not np.isfinite(values).all():  # the largest of NaN and a number is the number
+            raise EngineError(
+                f"output of {who}",
+                expected="finite numbers",
+                got="others",
+                fix="Nothing was replaced. Use weights of before.",
+            )
     return float(np.abs(expected - got).max())

@@ -143,7 +143,8 @@ def parts(network: nn.Module, width: int, height: int) -> dict[str, Part]:
         )
     whole = cast(Monodepth2, network)
     unit = whole.config.unit_m
-    common = {"mean": (MEAN,) * 3, "std": (STD,) * 3, "metric": unit is not None}
+    pixels = {"mean": (MEAN,) * 3, "std": (STD,) * 3, "smallest": SMALLEST}
+    common = {**pixels, "metric": unit is not None}
     depth = Part(
         DepthHalf(whole.config, whole.encoder, whole.depth),
         (TensorSpec("image", (1, 3, height, width)),),

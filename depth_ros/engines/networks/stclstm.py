@@ -11,7 +11,6 @@ Names and shapes of the state are the official ones.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
@@ -19,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from depth_ros.engines.networks.architecture import Architecture, Part, State
+from depth_ros.engines.networks.architecture import Architecture, Part
 from depth_ros.engines.networks.resnet import ResNet
 from depth_ros.engines.networks.upprojection import Decoder, Fusion
 from depth_ros.engines.spec import TensorSpec
@@ -28,7 +27,6 @@ PAPER = (
     "Zhang et al., Exploiting Temporal Consistency for Real-Time Video Depth Estimation, ICCV 2019"
 )
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's
-PARALLEL = "module."  # what torch's DataParallel puts before every key
 
 CellName = Literal[
     "R_CLSTM_1",
@@ -210,16 +208,8 @@ def parts(network: nn.Module, width: int, height: int) -> dict[str, Part]:
     return {"depth": part}
 
 
-def read(files: Mapping[str, State]) -> State:
-    """The one official file, without the prefix that DataParallel gives to every key."""
-    (state,) = files.values()
-    if all(key.startswith(PARALLEL) for key in state):
-        return {key.removeprefix(PARALLEL): value for key, value in state.items()}
-    return state
-
-
 def _architecture(config: StClstmConfig) -> Architecture:
-    return Architecture(config, StClstm, parts, (304, 228), 4, PAPER, read=read)
+    return Architecture(config, StClstm, parts, (304, 228), 4, PAPER)
 
 
 ARCHITECTURES = {

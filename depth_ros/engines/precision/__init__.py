@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from depth_ros.engines.precision.qdq import chosen, tensors_of
 from depth_ros.engines.spec import Arrays, EngineSpec
@@ -28,6 +27,7 @@ try:
     from onnxruntime.transformers.onnx_model import OnnxModel
 
     from depth_ros.engines.ort import onnxruntime
+    from depth_ros.engines.precision.ranges import Range, new_session, ranges_of
 except ImportError as error:
     raise EngineError(
         f"converting a network needs onnx and onnxruntime: {error}",
@@ -40,10 +40,6 @@ LARGEST = 65504.0  # of FP16
 # What overflows or loses its sums in FP16 where a network is larger than ours: softmax and
 # normalisation that an exporter has taken apart.
 FLOAT_OPS = ("Exp", "Log", "Pow", "Sqrt", "ReduceMean", "ReduceSum", "LayerNormalization")
-# Share of a tensor's values, over all images, that may lie beyond the int8 range at either end. On
-# FastDepth, plain minimum and maximum make half as much error again.
-CLIPPED = 1e-4
-Range = tuple[float, float]
 
 
 def to_fp16(source: Path, target: Path) -> None:
@@ -87,37 +83,49 @@ def to_int8(
             got="none",
             fix="Use bf16 or fp16 for this network.",
         )
-    first, ranges = _ranges(model, spec, tensors_of(model.graph, nodes), images)
-    kinds = sorted({node.op_type for node in nodes})
-    kept = [kind for kind in kinds if kind not in ("Resize", "MaxPool")]
-    options = {
-        "ActivationSymmetric": symmetric,
-        "WeightSymmetric": True,
-        "QuantizeBias": not symmetric,  # TensorRT keeps the bias in float
-        "OpTypesToExcludeOutputQuantization": kept,
-        "TensorQuantOverrides": {
-            name: [{"rmin": np.float32(low), "rmax": np.float32(high)}]
-            for name, (low, high) in ranges.items()
-        },
-    }
+    first, ranges = ranges_of(model, spec, tensors_of(model.graph, nodes), images)
     partial = _partial(target)
     try:
-        quantize_static(
-            _preprocessed(model),
-            str(partial),
-            _Once(first),
-            quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=kinds,
-            nodes_to_quantize=[node.name for node in nodes],
-            per_channel=True,
-            activation_type=QuantType.QInt8 if symmetric else QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            extra_options=options,
-        )
+        _quantize(model, partial, nodes, first, ranges, symmetric)
     except Exception as error:  # its errors share no base of their own
         partial.unlink(missing_ok=True)
         raise EngineError(f"cannot quantise {source}: {error}") from error
     os.replace(partial, target)
+
+
+def _quantize(
+    model: Any,
+    target: Path,
+    nodes: list[Any],
+    first: Arrays,
+    ranges: dict[str, Range],
+    symmetric: bool,
+) -> None:
+    """Puts Q/DQ nodes with these ranges around the nodes; ``first`` is one set of inputs."""
+    kinds = sorted({node.op_type for node in nodes})
+    quantize_static(
+        _preprocessed(model),
+        str(target),
+        _Once(first),
+        quant_format=QuantFormat.QDQ,
+        op_types_to_quantize=kinds,
+        nodes_to_quantize=[node.name for node in nodes],
+        per_channel=True,
+        activation_type=QuantType.QInt8 if symmetric else QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+        extra_options={
+            "ActivationSymmetric": symmetric,
+            "WeightSymmetric": True,
+            "QuantizeBias": not symmetric,  # TensorRT keeps the bias in float
+            "OpTypesToExcludeOutputQuantization": [
+                kind for kind in kinds if kind not in ("Resize", "MaxPool")
+            ],
+            "TensorQuantOverrides": {
+                name: [{"rmin": np.float32(low), "rmax": np.float32(high)}]
+                for name, (low, high) in ranges.items()
+            },
+        },
+    )
 
 
 def _folded(source: Path, scratch: Path) -> Any:
@@ -128,7 +136,7 @@ def _folded(source: Path, scratch: Path) -> Any:
     with tempfile.TemporaryDirectory(prefix=".folded-", dir=scratch) as folder:
         options.optimized_model_filepath = f"{folder}/folded.onnx"
         try:
-            _session(_raised(source), options)
+            new_session(_raised(source), options)
         except Exception as error:  # its exceptions share no base of their own
             raise EngineError(f"ONNX Runtime cannot open {source}: {error}") from error
         model = onnx.load(options.optimized_model_filepath)
@@ -151,10 +159,6 @@ def _raised(source: Path) -> bytes | str:
     return content
 
 
-def _session(model: bytes | str, options: Any) -> Any:
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-
-
 def _check_range(model: Any, source: Path) -> None:
     for weight in model.graph.initializer:
         if weight.data_type == onnx.TensorProto.FLOAT:
@@ -167,66 +171,6 @@ def _check_range(model: Any, source: Path) -> None:
                     got=largest,
                     fix="Use bf16 or fp32 for this network.",
                 )
-
-
-def _ranges(
-    model: Any, spec: EngineSpec, tensors: list[str], images: Iterable[Arrays]
-) -> tuple[Arrays, dict[str, Range]]:
-    """The first inputs, and the range that each tensor needs over all images."""
-    probe = onnx.ModelProto()
-    probe.CopyFrom(model)
-    fed_names = [t.name for t in spec.inputs]
-    present = {*fed_names, *(output.name for output in probe.graph.output)}
-    probe.graph.output.extend(onnx.ValueInfoProto(name=n) for n in tensors if n not in present)
-    session = _session(probe.SerializeToString(), onnxruntime.SessionOptions())
-    asked = [name for name in tensors if name not in fed_names]
-    asked += [name for _, name in spec.states if name not in asked]
-    fed = {t.name: np.zeros(t.shape, t.dtype) for t in spec.inputs}
-    first: Arrays = {}
-    ends = {name: _Ends() for name in tensors}
-    for image in images:
-        fed[fed_names[0]] = image[fed_names[0]].copy()
-        spec.check_inputs(fed)
-        first = first or dict(fed)
-        found = {**fed, **dict(zip(asked, session.run(asked, fed), strict=True))}
-        for name, end in ends.items():
-            end.add(found[name])
-        fed |= {name: found[source] for name, source in spec.states}
-    if not first:
-        expected = "one image or more"
-        raise EngineError(f"calibration of {spec.network}", expected=expected, got="none")
-    return first, {name: end.range() for name, end in ends.items()}
-
-
-class _Ends:
-    """The smallest and the largest values of a tensor over all images."""
-
-    def __init__(self) -> None:
-        self._low = self._high = np.empty(0, np.float32)
-        self._count = 0
-
-    def add(self, values: npt.NDArray[Any]) -> None:
-        """Takes one image's. A hundred times the share is kept: one image may have it all."""
-        flat = values.ravel()
-        if not np.isfinite(flat).all():
-            raise EngineError("calibration", expected="finite values in the network", got="others")
-        self._count += flat.size
-        kept = int(100 * CLIPPED * flat.size) + int(CLIPPED * self._count) + 1
-        self._low = _smallest(np.concatenate([self._low, _smallest(flat, kept)]), kept)
-        self._high = -_smallest(np.concatenate([-self._high, _smallest(-flat, kept)]), kept)
-
-    def range(self) -> Range:
-        """Of all values but the share CLIPPED at either end; with zero, exact in int8."""
-        beyond = int(CLIPPED * self._count)
-        low, high = np.sort(self._low)[beyond], np.sort(self._high)[-1 - beyond]
-        return min(float(low), 0.0), max(float(high), 0.0)
-
-
-def _smallest(values: npt.NDArray[Any], count: int) -> npt.NDArray[Any]:
-    """The ``count`` smallest of the values, in any order."""
-    if values.size <= count:
-        return values
-    return np.partition(values, count - 1)[:count]
 
 
 class _Once:

@@ -56,6 +56,25 @@ def write_entry(
     return spec
 
 
+def change_card(folder: Path, change: Callable[[str], str]) -> None:
+    """Makes the entry's CARD.md what ``change`` returns for the present one, in one step.
+
+    EngineError, and nothing changed, if the folder is no entry or cannot be written.
+    """
+    card = folder / "CARD.md"
+    spec = EngineSpec.load(folder / "spec.json")
+    try:
+        with _locked(folder):
+            old = card.read_text(encoding="utf-8") if card.exists() else f"# {spec.network}\n"
+            new = change(old)
+            _write(card, lambda path: path.write_text(new, encoding="utf-8"))
+    except OSError as error:
+        raise EngineError(
+            f"cannot write {card}: {error.strerror or error}",
+            fix="Name an entry of your own; a copy of the folder is one.",
+        ) from error
+
+
 def entry_name(name: str) -> str:
     """The name, if it can be a folder's and a file's; else EngineError."""
     plain = name.replace("-", "").replace("_", "").replace(".", "")
@@ -102,6 +121,11 @@ def weights_of(spec: EngineSpec) -> set[str]:
     return {spec.weights} | ({spec.pose.weights} if spec.pose else set())
 
 
+def stored_name(network: str, digest: str, suffix: str) -> str:
+    """What weights of this SHA-256 are called in their entry."""
+    return f"{network}-{digest[:8]}{suffix}"
+
+
 def _with_weights(folder: Path, spec: EngineSpec, files: Mapping[str, Path]) -> EngineSpec:
     name, digest = _store(folder, spec.network, files["depth"])
     pose = spec.pose
@@ -120,7 +144,7 @@ def _store(folder: Path, name: str, source: Path) -> tuple[str, str]:
         new.flush()
         os.fsync(new.fileno())
     digest = sha256(partial)
-    target = folder / f"{name}-{digest[:8]}{source.suffix}"
+    target = folder / stored_name(name, digest, source.suffix)
     os.replace(partial, target)
     return target.name, digest
 

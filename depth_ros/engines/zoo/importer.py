@@ -44,10 +44,7 @@ def import_network(
     architecture = _architecture(network)
     name = entry_name(name or network)
     files = find_files(architecture, paths)
-    read = {}
-    for stem, path in files.items():
-        read[stem] = read_state(path)
-        say(f"read {path}: {len(read[stem][0])} tensors")
+    read = _read_all(files, say)
     told = {stem: {**beside, **state} for stem, (state, beside) in read.items()}
     options = {**architecture.options(told), **(options or {})}
     module = architecture.build(read_options(architecture.config, options)).eval()
@@ -65,13 +62,27 @@ def import_network(
         {"Network": network, "Paper": architecture.paper, "Parameters": f"{count:,}"},
         list(files.values()),
     )
-    with scratch(zoo / name) as folder:
-        weights = {part: folder / f"{part}.safetensors" for part in parts}
-        for part, tensors in split_state(module, parts).items():
-            save_file(tensors, weights[part])
-        spec = write_entry(zoo / name, spec, weights, card)
+    spec = _write(zoo / name, spec, split_state(module, parts), card)
     say(f"wrote {zoo / name}")
     return zoo / name, spec
+
+
+def _read_all(files: Mapping[str, Path], say: Say) -> dict[str, tuple[State, dict[str, Any]]]:
+    """The tensors of each file, and what else lies beside them."""
+    read = {}
+    for stem, path in files.items():
+        read[stem] = read_state(path)
+        say(f"read {path}: {len(read[stem][0])} tensors")
+    return read
+
+
+def _write(folder: Path, spec: EngineSpec, states: Mapping[str, State], card: str) -> EngineSpec:
+    """The entry, with the tensors of each part as safetensors."""
+    with scratch(folder) as temporary:
+        weights = {part: temporary / f"{part}.safetensors" for part in states}
+        for part, tensors in states.items():
+            save_file(tensors, weights[part])
+        return write_entry(folder, spec, weights, card)
 
 
 def find_files(architecture: Architecture, paths: Sequence[Path]) -> dict[str, Path]:
