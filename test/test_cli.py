@@ -5,15 +5,17 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
+from recordings import SMALL, write_recording
 
 from depth_ros.cli import main, parser
+from depth_ros.cli.ending import UNREAD, exit_code
 from depth_ros.config import settings
 from depth_ros.errors import ConfigError
 from depth_ros.parameter_file import read_params
@@ -30,19 +32,14 @@ def cli(*words: object) -> subprocess.CompletedProcess[str]:
 
 def write_gray_clip(folder: Path, count: int) -> Path:
     """Grey images; tiny_engine makes 1 + 4 * 102 / 255 = 2.6 m of them; the truth is 2 m."""
-    for name in ("rgb", "depth"):
-        (folder / name).mkdir(parents=True)
-    for i in range(count):
-        cv2.imwrite(str(folder / "rgb" / f"{i}.png"), np.full((48, 64, 3), 102, np.uint8))
-        cv2.imwrite(str(folder / "depth" / f"{i}.png"), np.full((48, 64), 2000, np.uint16))
-    meta = {"fx": 60, "fy": 60, "cx": 31.5, "cy": 23.5, "width": 64, "height": 48, "fps": 20}
-    (folder / "meta.json").write_text(json.dumps({**meta, "depth_unit_m": 0.001}))
-    return folder
+    images = [np.full((48, 64, 3), 102, np.uint8)] * count
+    depths = [np.full((48, 64), 2000)] * count
+    return write_recording(folder, images, depths, **SMALL, fps=20, depth_unit_m=0.001)
 
 
 def test_run(tmp_path: Path, tiny_engine: Path) -> None:
     clip, out = write_gray_clip(tmp_path / "clip", 5), tmp_path / "out"
-    (clip / "rgb" / "2.png").write_bytes(b"half")
+    (clip / "rgb" / "000002.png").write_bytes(b"half")
     done = cli("run", clip, "--out", out, "--engine.path", tiny_engine, "--limit", 4)
     assert done.returncode == 0, done.stderr
     summary = json.loads((out / "summary.json").read_text())
@@ -82,6 +79,49 @@ def test_a_mistake_is_one_line_and_exit_2(
     assert main(["run", *words, "--out", str(tmp_path / "out")]) == 2
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("depth_ros.cli", "params"),
+        ("depth_ros.cli", "run", "--help"),
+        ("depth_ros.training.cli", "training/fastdepth_indoor.yaml", "--show"),
+        ("depth_ros.training.evaluation.cli", "--help"),
+    ],
+)
+def test_a_reader_that_ends_first_is_no_error(words: tuple[str, ...]) -> None:
+    pytest.importorskip("yaml")
+    read, write = os.pipe()
+    os.close(read)
+    env = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
+    command = [sys.executable, "-m", *words]
+    pipe = subprocess.PIPE
+    done = subprocess.run(command, cwd=ROOT, env=env, stdout=write, stderr=pipe, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (UNREAD, b"")
+
+
+def test_a_mistake_without_a_reader_is_no_traceback() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "depth_ros.cli", "run", "nothing.mp4", "--out", "no"]
+    done = subprocess.run(command, cwd=ROOT, stderr=write, check=False)
+    os.close(write)
+    assert done.returncode == UNREAD
+
+
+def test_another_pipe_that_breaks_is_an_error() -> None:
+    def command() -> None:
+        read, write = os.pipe()
+        os.close(read)
+        try:
+            os.write(write, b"frames")
+        finally:
+            os.close(write)
+
+    with pytest.raises(BrokenPipeError):
+        exit_code("depth_cli", command)
 
 
 def test_help_opens_with_three_examples() -> None:

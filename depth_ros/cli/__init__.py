@@ -92,5 +92,9 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command; returns its exit code, see exit_code."""
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    return exit_code("depth_cli", lambda: _run(argv))
+
+
+def _run(argv: Sequence[str] | None) -> None:
     args = parser().parse_args(argv)
-    return exit_code("depth_cli", lambda: _COMMANDS[args.command][2](args))
+    _COMMANDS[args.command][2](args)
