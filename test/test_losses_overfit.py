@@ -8,7 +8,7 @@ rendering error but bilinear sampling's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -26,6 +26,7 @@ from depth_ros.training.losses import (  # noqa: E402
     stereo,
 )
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 HEIGHT, WIDTH, FOCAL, BASELINE = 24, 32, 30.0, 0.15
 K = torch.tensor([[FOCAL, FOCAL, 15.5, 11.5]])
 NORMAL = torch.tensor([0.25, -0.35, 0.9])
@@ -53,15 +54,6 @@ def look(
         for phase in (0.0, 1.3, 2.9)
     ]
     return 0.5 + 0.22 * torch.stack(waves, 1)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Several only get into each other's way on images this small."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 STILL = torch.eye(4)[None]

@@ -9,8 +9,9 @@ from depth_ros.frame import Float64
 
 torch = pytest.importorskip("torch")
 
-from depth_ros.training import warp  # noqa: E402
-from depth_ros.training.losses import features, masks, photometric, sparse  # noqa: E402
+from depth_ros.training import reproject, warp  # noqa: E402
+from depth_ros.training.losses import features, masks, photometric, sparse, ssim  # noqa: E402
+from depth_ros.training.losses.ssim import Reference  # noqa: E402
 
 EYE = torch.eye(4)[None]
 K = torch.tensor([[20.0, 20.0, 9.5, 7.5]])
@@ -55,6 +56,68 @@ def test_the_error_mixes_ssim_and_l1() -> None:
     robust = photometric.photometric_error(a, b, ssim_weight=0.0, robust=1e-6)
     np.testing.assert_allclose(robust, np.sqrt((a - b).numpy() ** 2 + 1e-6), atol=1e-12)
     assert photometric.photometric_error(a, a).abs().max() < 1e-12
+
+
+def pooled(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """The error by its formula, with autograd's gradient."""
+    unlike = ((1 - photometric.ssim(a, b)) / 2).clamp(0, 1)
+    return (0.85 * unlike + 0.15 * (a - b).abs()).mean(1, keepdim=True)
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 7, 9), (1, 2, 2, 2), (2, 1, 3, 5)])
+def test_the_errors_gradient_is_that_of_its_formula(shape: tuple[int, ...]) -> None:
+    a, b = (images(*shape, seed=s).double().requires_grad_() for s in (0, 1))
+    weights = images(shape[0], 1, *shape[2:], seed=2).double()
+    found, truth = photometric.photometric_error(a, b), pooled(a, b)
+    torch.testing.assert_close(found, truth, atol=1e-13, rtol=0)
+    ours = torch.autograd.grad((weights * found).sum(), (a, b))
+    theirs = torch.autograd.grad((weights * truth).sum(), (a, b))
+    torch.testing.assert_close(ours, theirs, atol=1e-13, rtol=0)
+
+
+@pytest.mark.parametrize("robust", [0.0, 1e-3])
+def test_the_errors_gradient_is_that_of_differences(robust: float) -> None:
+    a, b = (images(1, 2, 4, 5, seed=s).double().requires_grad_() for s in (0, 1))
+    assert torch.autograd.gradcheck(
+        lambda a, b: photometric.photometric_error(a, b, robust=robust), (a, b)
+    )
+
+
+def test_float32_keeps_the_gradient_where_nothing_is_to_be_seen() -> None:
+    """A nearly flat image has windows of almost no variance, where sums of squares cancel."""
+    flat = 0.9 + 1e-3 * images(1, 3, 16, 20)
+    other = (flat + 1e-3 * images(1, 3, 16, 20, seed=1)).requires_grad_()
+    (ours,) = torch.autograd.grad(photometric.photometric_error(other, flat).sum(), other)
+    exact = other.detach().double().requires_grad_()
+    (truth,) = torch.autograd.grad(pooled(exact, flat.double()).sum(), exact)
+    assert (ours - truth).abs().max() < 5e-3 * truth.abs().max()
+
+
+def test_a_reference_is_compared_with_many() -> None:
+    """Each with the image it names, in any order, and no gradient flows to the reference."""
+    targets = images(2, 3, 6, 8).requires_grad_()
+    others = images(5, 3, 6, 8, seed=1).requires_grad_()
+    of = torch.tensor([1, 0, 0, 1, 1])
+    found = photometric.photometric_error(others, Reference(targets), of=of)
+    torch.testing.assert_close(found, pooled(others, targets[of]), atol=2e-6, rtol=0)
+    torch.testing.assert_close(photometric.photometric_error(others, targets, of=of), found)
+    assert torch.autograd.grad(found.sum(), targets, allow_unused=True) == (None,)
+
+
+def test_all_images_at_once_as_on_a_gpu_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    target, sources = images(2, 3, 9, 12).double(), images(4, 3, 9, 12, seed=1).double()
+    weights, of = images(4, 1, 9, 12, seed=2).double(), torch.tensor([0, 0, 1, 1])
+    found = []
+    for devices in (frozenset({"cpu"}), frozenset()):
+        monkeypatch.setattr(ssim, "SINGLY", devices)
+        monkeypatch.setattr(reproject, "SINGLY", devices)
+        depth = (2 + images(4, 1, 9, 12, seed=3)).double().requires_grad_()
+        motion = (0.05 * images(4, 6, seed=4)).double().requires_grad_()
+        view = warp.synthesise(sources, depth, warp.rigid(motion), K.double())
+        error = photometric.photometric_error(view.image, Reference(target), of=of)
+        total = (weights * error * view.depth).sum()
+        found.append([error, view.pixels, *torch.autograd.grad(total, (depth, motion))])
+    torch.testing.assert_close(found[1], found[0], atol=1e-12, rtol=1e-12)
 
 
 def test_the_minimum_takes_the_source_that_is_not_hidden() -> None:

@@ -86,3 +86,20 @@ def test_scales_weigh_less_the_coarser_they_are() -> None:
     squares = [v**2 for v in values[:2]]  # second difference 2 along x alone
     found = smoothness.multi_scale_second_derivative(squares)
     assert found.item() == pytest.approx(2 + 2 / 2.3)
+
+
+def test_the_image_is_averaged_to_each_scale_whatever_its_size() -> None:
+    """Halves are means of means; other sizes are averaged from the whole image."""
+    image = images(1, 3, 12, 16)
+    for sizes in ([(12, 16), (6, 8), (3, 4)], [(6, 8), (4, 5), (2, 3)]):
+        scales = [images(1, 1, *size, seed=5) for size in sizes]
+        truth = [
+            smoothness.edge_aware(
+                smoothness.normalised(d),
+                torch.nn.functional.adaptive_avg_pool2d(image, d.shape[2:]),
+            )
+            / 2**s
+            for s, d in enumerate(scales)
+        ]
+        found = smoothness.multi_scale_smoothness(scales, image)
+        assert found.item() == pytest.approx(sum(truth).item() / 3, rel=1e-12)

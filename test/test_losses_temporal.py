@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -204,15 +203,6 @@ def test_the_discriminator_judges_each_clip_alone() -> None:
     assert judge(torch.rand(1, 1, 1, 3, 3)).isfinite().all()
     order = torch.tensor([3, 0, 4, 1, 2])
     assert not torch.allclose(judge(batch[:, :, order]), logits, atol=1e-4)
-
-
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    """Tiny 3-D convolutions are ten times slower when two threads wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.mark.usefixtures("one_thread")

@@ -161,3 +161,38 @@ def test_gradients_of_the_synthesis_are_those_of_differences() -> None:
     assert torch.autograd.gradcheck(
         lambda d, m: warp.synthesise(image, d, warp.rigid(m), k).image, (depth, motion)
     )
+
+
+def test_depth_and_pixels_of_a_synthesis_have_their_gradients() -> None:
+    """By depth, transform, both cameras and the source, whichever output is used."""
+    torch.manual_seed(0)
+    depth = 2 + torch.rand(2, 1, 4, 5, dtype=torch.float64)
+    motion = torch.tensor([[0.01, 0.02, 0.03, 0.05, 0.04, 0.1], [0.02, 0, 0.01, -0.1, 0, 0]])
+    k, source_k = torch.tensor([[6.0, 5.0, 2.2, 1.4]]), torch.tensor([[7.0, 8.0, 3.1, 2.3]])
+    source = torch.rand(2, 2, 6, 7, dtype=torch.float64)
+    inputs = [x.double().requires_grad_() for x in (source, depth, motion, k, source_k)]
+
+    def outputs(source: torch.Tensor, depth: torch.Tensor, *rest: torch.Tensor) -> object:
+        made = warp.synthesise(source, depth, warp.rigid(rest[0]), *rest[1:])
+        return made.image, made.depth, made.pixels
+
+    assert torch.autograd.gradcheck(outputs, inputs)
+
+
+def test_a_synthesis_is_its_steps_one_by_one() -> None:
+    """Back-project, transform, project, sample: also out of view and behind the source."""
+    depth = 0.2 + 3 * torch.rand(2, 1, 9, 12, dtype=torch.float64)
+    pose = warp.rigid(torch.tensor([[0.3, -0.2, 0.5, 1.0, 0.4, -1.5]] * 2).double())
+    k = torch.tensor([[10.0, 11.0, 5.5, 4.0]]).double()
+    source = torch.rand(2, 3, 9, 12, dtype=torch.float64)
+    made = warp.synthesise(source, depth, pose, k)
+    moved = warp.transform(pose, warp.back_project(depth, k))
+    pixels, before = warp.project(moved, k)
+    image, inside = warp.sample(source, pixels)
+    assert 0.1 < before.double().mean() < 0.9
+    torch.testing.assert_close(made.depth, moved[:, 2:])
+    seen = before.expand_as(pixels)
+    torch.testing.assert_close(made.pixels[seen], pixels[seen])
+    assert torch.equal(made.valid, inside & before)
+    everywhere = before.expand_as(image)
+    torch.testing.assert_close(made.image[everywhere], image[everywhere])

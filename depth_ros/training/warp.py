@@ -15,11 +15,10 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from depth_ros.frame import Camera
+from depth_ros.training.reproject import NEAREST, bilinear, matrix, reproject
 
-_NEAREST = 1e-3  # points nearer than this, or behind the camera, have no pixel
 _ROUNDING = 1e-3  # pixels
 
 
@@ -66,7 +65,7 @@ def project(points: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
     The second is bool (N, 1, H, W). Pixels of points that do not are finite but mean nothing.
     """
     z = points[:, 2:]
-    before = z > _NEAREST
+    before = z > NEAREST
     scale = k[:, :2, None, None] / torch.where(before, z, 1.0)
     return points[:, :2] * scale + k[:, 2:, None, None], before
 
@@ -111,16 +110,14 @@ def sample(image: Tensor, pixels: Tensor) -> tuple[Tensor, Tensor]:
 
     Returns (N, C, H, W) and bool (N, 1, H, W): inside is 0 <= x <= w - 1, 0 <= y <= h - 1, so that
     all neighbours exist, with a thousandth of a pixel forgiven to rounding; outside, the nearest
-    edge pixel is repeated. NaN pixels are outside. With pixel centres at integers, -1 and 1 of
-    ``grid_sample`` are the centres of the edge pixels: that is its align_corners=True.
+    edge pixel is repeated. NaN pixels are outside.
     """
-    axes, inside = [], torch.ones_like(pixels[:, :1], dtype=torch.bool)
-    for axis, size in enumerate(image.shape[:1:-1]):
-        at = pixels[:, axis : axis + 1]
-        inside = inside & (at >= -_ROUNDING) & (at <= size - 1 + _ROUNDING)
-        axes.append(torch.nan_to_num(at[:, 0] * (2 / max(size - 1, 1)) - 1))
-    grid = torch.stack(axes, -1)
-    return F.grid_sample(image, grid, "bilinear", "border", align_corners=True), inside
+    with torch.no_grad():
+        height, width = image.shape[-2:]
+        x, y = pixels[:, :1], pixels[:, 1:]
+        inside = (x >= -_ROUNDING) & (x <= width - 1 + _ROUNDING)
+        inside &= (y >= -_ROUNDING) & (y <= height - 1 + _ROUNDING)
+    return bilinear(image, pixels), inside
 
 
 def synthesise(
@@ -136,10 +133,15 @@ def synthesise(
     gradients flow to the depth, the transform, the intrinsics and the source. ``source_k`` is None
     where both images have the same camera.
     """
-    moved = transform(source_from_target, back_project(depth, k))
-    pixels, before = project(moved, k if source_k is None else source_k)
+    fx, fy, cx, cy = k.unbind(-1)
+    to_rays = matrix(torch.stack([1 / fx, 1 / fy, -cx / fx, -cy / fy], -1))
+    to_pixels = matrix(k if source_k is None else source_k)
+    turn = to_pixels @ source_from_target[:, :3, :3] @ to_rays
+    offset = (to_pixels @ source_from_target[:, :3, 3:])[..., 0]
+    count = len(depth)
+    pixels, along = reproject(depth, turn.expand(count, -1, -1), offset.expand(count, -1))
     image, inside = sample(source, pixels)
-    return Warped(image, inside & before, moved[:, 2:], pixels)
+    return Warped(image, inside & (along > NEAREST), along, pixels)
 
 
 def shift(source: Tensor, disparity: Tensor) -> tuple[Tensor, Tensor]:

@@ -81,7 +81,9 @@ def normalise_trimmed(t: Tensor, trim: float = 0.1) -> Tensor:
             images.append(torch.full_like(image, torch.nan))
             continue
         m = kept.mean()
-        deviation = (kept - m).square().mean().sqrt()
-        scaled = (image - m) / deviation.clamp_min(float(1e-4 * m.abs()) + 1e-12)
-        images.append(torch.where(torch.isfinite(image), scaled, torch.nan))
+        deviation = ((kept - m).square().mean() + 1e-24).sqrt()  # whose slope is finite at 0
+        known = torch.isfinite(image)
+        centred = torch.where(known, image, 0.0) - m  # no NaN, which would spoil the gradient
+        scaled = centred / torch.maximum(deviation, 1e-4 * m.detach().abs() + 1e-12)
+        images.append(torch.where(known, scaled, torch.nan))
     return torch.stack(images)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from depth_ros.training.losses.ssim import Reference
 from depth_ros.training.warp import synthesise
 
 _C1, _C2 = 0.01**2, 0.03**2
@@ -36,17 +37,31 @@ def ssim(a: Tensor, b: Tensor) -> Tensor:
 
 
 def photometric_error(
-    a: Tensor, b: Tensor, ssim_weight: float = 0.85, robust: float = 0.0
+    a: Tensor,
+    b: Tensor | Reference,
+    ssim_weight: float = 0.85,
+    robust: float = 0.0,
+    of: Tensor | None = None,
 ) -> Tensor:
     """(N, 1, H, W): w clamp((1 - SSIM) / 2, 0, 1) + (1 - w) |a - b|, mean over channels.
 
     Godard et al. 2017 and 2019 with w = 0.85. ``robust`` makes |x| to sqrt(x^2 + robust):
-    FeatDepth (Shu et al. 2020) takes 1e-6.
+    FeatDepth (Shu et al. 2020) takes 1e-6. Where much is compared with the same ``b``, a
+    ``Reference`` of it saves a part of the work; ``of`` (N,) int64 then says which of its images.
     """
-    difference = a - b
-    size = (difference**2 + robust).sqrt() if robust else difference.abs()
-    unlike = ((1 - ssim(a, b)) / 2).clamp(0, 1)
-    return (ssim_weight * unlike + (1 - ssim_weight) * size).mean(1, keepdim=True)
+    if isinstance(b, Tensor) and of is not None:
+        b, of = b[of], None
+    reference = b if isinstance(b, Reference) else Reference(b)
+    error = reference.error(a, of, ssim_weight, 0.0 if robust else 1 - ssim_weight)
+    if isinstance(b, Tensor) and b.requires_grad and torch.is_grad_enabled():
+        of_b = Reference(a).error(b, None, ssim_weight, 0.0 if robust else 1 - ssim_weight)
+        error = error + (of_b - of_b.detach())  # the same number: it is symmetric
+    if robust:
+        whole = b.image if isinstance(b, Reference) else b
+        difference = a - (whole if of is None else whole[of])
+        size = (difference**2 + robust).sqrt().mean(1, keepdim=True)
+        error = error + (1 - ssim_weight) * size
+    return error
 
 
 def minimum_over_sources(
@@ -90,7 +105,7 @@ def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
 
 
 def reprojection(
-    target: Tensor,
+    target: Tensor | Reference,
     sources: Sequence[Tensor],
     depth: Tensor,
     source_from_target: Sequence[Tensor],
@@ -123,11 +138,13 @@ def multi_scale_photometric(
     a scene can lower it by leaving the view; ``everywhere`` counts such pixels too, as published.
     ``seed`` is the auto-mask's noise; None leaves the auto-mask out, as stereo pairs want.
     """
-    still = [photometric_error(source, target) for source in sources] if seed is not None else []
+    reference = Reference(target)
+    unmoved = sources if seed is not None else []
+    still = [photometric_error(source, reference) for source in unmoved]
     total = target.new_zeros(())
     for scale, inverse_depth in enumerate(inverse_depths):
         depth = 1 / full_resolution(inverse_depth, target)
-        best, use = reprojection(target, sources, depth, source_from_target, k, everywhere)
+        best, use = reprojection(reference, sources, depth, source_from_target, k, everywhere)
         if seed is not None:
             use = use & moving(best, still, tie_noise(best, seed + scale))
         total = total + masked_mean(best, use)

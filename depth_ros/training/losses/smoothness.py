@@ -61,10 +61,9 @@ def multi_scale_smoothness(
     ``disparities`` (N, 1, h, w), finest first, each at its own resolution; the image is averaged
     down to it. Monodepth2 weighs this by 1e-3 with ``second`` 0, FeatDepth with 0.5.
     """
-    total = image.new_zeros(())
+    total, small = image.new_zeros(()), image
     for scale, disparity in enumerate(disparities):
-        height, width = disparity.shape[-2:]
-        smooth, small = normalised(disparity), F.adaptive_avg_pool2d(image, (height, width))
+        smooth, small = normalised(disparity), _averaged(image, small, disparity)
         rough = edge_aware(smooth, small)
         if second:
             rough = rough + second * edge_aware_second(smooth, small)
@@ -89,6 +88,15 @@ def across(values: Tensor) -> Tensor:
 def down(values: Tensor) -> Tensor:
     """(..., H - 1, W): each pixel's lower neighbour minus itself."""
     return values[..., 1:, :] - values[..., :-1, :]
+
+
+def _averaged(image: Tensor, smaller: Tensor, like: Tensor) -> Tensor:
+    """The image averaged down to the size of ``like``; from ``smaller``, where means of it do."""
+    height, width = like.shape[-2:]
+    if smaller.shape[-2:] == (height, width):
+        return smaller
+    whole = smaller.shape[-2] % height == 0 and smaller.shape[-1] % width == 0
+    return F.adaptive_avg_pool2d(smaller if whole else image, (height, width))
 
 
 def _weighted(slope: Tensor, edge: Tensor) -> Tensor:
