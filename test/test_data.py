@@ -1,85 +1,109 @@
 # SPDX-FileCopyrightText: 2026 The depth_ros developers
 # SPDX-License-Identifier: Apache-2.0
-"""Training data: the readers, the canonical camera under every augmentation, fair sampling."""
+"""Training data: collections, pools, rendering as it goes, and the canonical camera."""
 
 from __future__ import annotations
 
+import json
 import math
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
-
-from depth_ros.errors import SourceError  # noqa: E402
-from depth_ros.frame import Camera  # noqa: E402
-from depth_ros.training.data import (  # noqa: E402
-    AugmentConfig,
-    Item,
-    PoolSource,
-    make_example,
-    open_collection,
-    open_sequence,
+from depth_ros.errors import SourceError
+from depth_ros.frame import Camera
+from depth_ros.training.data.augment import AugmentConfig, make_example
+from depth_ros.training.data.collection import Collection, open_collections
+from depth_ros.training.data.pool import Pool, read_view, write_view
+from depth_ros.training.data.readers.reading import Reading, Readings, scenes_of
+from depth_ros.training.data.readers.uniform import Uniform
+from depth_ros.training.data.rendered import (
+    RenderedScenes,
+    fill_clips,
+    fill_pool,
+    main,
+    render_view,
 )
-from depth_ros.training.data.mixture import MemorySource, Mixture, SceneSource  # noqa: E402
-from depth_ros.training.data.rendered import fill_pool, read_item, write_item  # noqa: E402
+from depth_ros.training.render import RENDERER_VERSION, random_camera, random_scene, trajectory
 
 DataDir = Callable[[str], Path]
 FOCAL = 200.0
 
 
-def _item(depth_m: float = 3.0, width: int = 320, height: int = 240) -> Item:
+def _item(depth_m: float = 3.0, width: int = 320, height: int = 240) -> Reading:
     """A flat wall with a grey level that grows to the right and a green one that grows down."""
     across = np.broadcast_to(np.linspace(0, 255, width), (height, width))
     down = np.broadcast_to(np.linspace(0, 255, height)[:, None], (height, width))
     image = np.stack([across, down, 0 * down], axis=2).astype(np.uint8)
     camera = Camera(width, height, 260, 260, (width - 1) / 2, (height - 1) / 2)
-    return Item(image, np.full((height, width), depth_m, np.float32), camera)
-
-
-def test_sequence_reads_images_depth_camera_and_poses(data_dir: DataDir) -> None:
-    kitchen = open_sequence(data_dir("sevenscenes_redkitchen"))
-    assert len(kitchen) == 1000
-    item = kitchen.item(7)
-    assert item.image.shape == (240, 320, 3)
-    assert item.camera == Camera(320, 240, 265, 265, 159.75, 119.75)
-    assert item.depth is not None
-    assert item.depth.shape == (240, 320)
-    assert np.isnan(item.depth).any()  # Kinect holes are unknown, not 0
-    assert np.nanmin(item.depth) > 0.2
-    assert np.nanmax(item.depth) < 20
-    assert item.world_from_camera is not None
-    rotation = item.world_from_camera[:3, :3]
-    np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-3)
-    with pytest.raises(SourceError, match=r"expected 0\.\.999, got 1000"):
-        kitchen.item(1000)
-
-
-def test_sequence_without_truth_has_none(data_dir: DataDir) -> None:
-    item = open_sequence(data_dir("kitti_odom00_mono")).item(0)
-    assert item.depth is None
-    assert item.image.shape == (128, 416, 3)
-
-
-def test_a_folder_without_meta_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"meta\.json"):
-        open_sequence(tmp_path)
+    return Reading(image, np.full((height, width), depth_m, np.float32), camera)
 
 
 def test_collections_have_all_scenes_and_no_guessed_scale(data_dir: DataDir) -> None:
-    root = data_dir("diverse_rgbd")
-    scenes = {k: v for f in sorted(root.glob("*/")) for k, v in open_collection(f).items()}
-    assert len(scenes) == 56
-    assert sum(len(items) for items in scenes.values()) == 345
-    assert all(item.camera is None for item in scenes["lab_bench"])  # scale_uncertain_scenes
-    desk = scenes["desk_lamp"][0].camera
+    data = open_collections(data_dir("diverse_rgbd"))
+    scenes = scenes_of(data)
+    assert (len(data), len(scenes)) == (345, 56)
+    assert sorted(i for places in scenes.values() for i in places) == list(range(345))
+    assert all(data.read(i).camera is None for i in scenes["lab_bench"])  # scale uncertain
+    desk = data.read(scenes["desk_lamp"][0]).camera
     assert desk is not None
     assert desk.fx == pytest.approx(267.143)
-    tum = scenes["tum_fr1_office"][0].camera
+    tum = data.read(scenes["tum_fr1_office"][0]).camera
     assert tum is not None
     assert tum.fx == pytest.approx(517.3 / 2)
+
+
+def _write_collection(folder: Path, scenes: str, **meta: object) -> Path:
+    """Frames whose grey level is 10 times their number, 1 m away in units of a millimetre."""
+    for kind in ("rgb", "depth"):
+        (folder / kind).mkdir(parents=True)
+    for i in range(len(scenes.split())):
+        cv2.imwrite(str(folder / f"rgb/{i:06d}.jpg"), np.full((24, 32, 3), 10 * i, np.uint8))
+        cv2.imwrite(str(folder / f"depth/{i:06d}.png"), np.full((24, 32), 1000, np.uint16))
+    (folder / "scenes.txt").write_text(scenes, encoding="utf-8")
+    known = {"frames": len(scenes.split()), "depth_unit_m": 0.001, "intrinsics": None, **meta}
+    (folder / "meta.json").write_text(json.dumps(known), encoding="utf-8")
+    return folder
+
+
+def test_a_collection_by_scene(tmp_path: Path) -> None:
+    lens = {"fx": 30, "fy": 31, "cx": 15.5, "cy": 11.5}
+    folder = _write_collection(
+        tmp_path / "a", "hall desk\nhall", intrinsics=lens, scale_uncertain_scenes=["desk"]
+    )
+    data = Collection(folder)
+    assert data.scenes == {"hall": [0, 2], "desk": [1]}
+    third, desk = data.read(2), data.read(1)
+    assert third.camera == Camera(32, 24, 30, 31, 15.5, 11.5)
+    assert (third.name, desk.camera) == ("hall 2", None)
+    assert np.unique(third.depth) == pytest.approx([1.0])
+    assert np.abs(third.image.astype(int) - 20).max() <= 1
+    assert [data.neighbour(0, offset) for offset in (0, 1)] == [0, None]
+    assert data.problems() == []
+    with pytest.raises(SourceError, match=r"expected 0\.\.2, got 3"):
+        data.read(3)
+
+
+def test_a_broken_collection_is_named(tmp_path: Path) -> None:
+    folder = _write_collection(tmp_path / "a", "hall desk")
+    broken = folder / "depth/000001.png"
+    broken.write_bytes(broken.read_bytes()[:40])
+    data = Collection(folder)
+    assert len(data.problems()) == 1
+    assert "depth/000001.png" in data.problems()[0]
+    readings = Readings(data)
+    assert [reading.name for reading in readings] == ["hall 0"]
+    assert readings.skipped == 1
+    (folder / "scenes.txt").write_text("hall", encoding="utf-8")
+    with pytest.raises(SourceError, match=r"scenes\.txt: expected 2, got 1"):
+        Collection(folder)
+    (folder / "meta.json").write_text('{"frames": 1}', encoding="utf-8")
+    with pytest.raises(SourceError, match=r"meta\.json"):
+        Collection(folder)
 
 
 def test_unchanged_example_is_the_resized_image_in_the_canonical_camera() -> None:
@@ -117,7 +141,7 @@ def test_depth_moves_with_the_image() -> None:
                            white_balance=0.0, grey_chance=0.0, blur_chance=0.0,
                            noise_chance=0.0, jpeg_chance=0.0, cutout_chance=0.0)  # fmt: skip
     for seed in range(10):
-        moved = Item(item.image, depth, None)
+        moved = Reading(item.image, depth, None)
         example = make_example(moved, (256, 192), FOCAL, config, np.random.default_rng(seed))
         image = example.image.reshape(96, 2, 128, 2, 3).mean(axis=(1, 3))
         expected = 1 + image[..., 0] / 255 + 2 * image[..., 1] / 255
@@ -149,51 +173,126 @@ def test_depth_out_of_range_is_unknown() -> None:
     assert np.isfinite(example.log_depth[58:]).all()
 
 
-def test_scenes_are_drawn_by_weight_not_by_length() -> None:
-    scenes = {"long": [_item(1.0)] * 50, "single": [_item(2.0)], "rare": [_item(4.0)]}
-    source = SceneSource(scenes, {"rare": 0.25})
-    rng = np.random.default_rng(0)
-    depths = [float(source.draw(rng).depth[0, 0]) for _ in range(900)]  # type: ignore[index]
-    assert depths.count(1.0) == pytest.approx(400, abs=60)
-    assert depths.count(2.0) == pytest.approx(400, abs=60)
-    assert depths.count(4.0) == pytest.approx(100, abs=40)
-
-
-def test_mixture_is_seeded_and_keeps_the_shares() -> None:
-    sources = [(MemorySource([_item(1.0)]), 3.0), (MemorySource([_item(10.0)]), 1.0)]
-
-    def first(seed: int, count: int) -> list[dict[str, torch.Tensor]]:
-        stream = iter(Mixture(sources, (64, 32), 50.0, AugmentConfig(), (seed,)))  # type: ignore[arg-type]
-        return [next(stream) for _ in range(count)]
-
-    a, b, c = first(1, 200), first(1, 3), first(2, 3)
-    assert all(torch.equal(x["image"], y["image"]) for x, y in zip(a, b, strict=False))
-    assert not torch.equal(a[0]["image"], c[0]["image"])
-    near = sum(bool(x["log_depth"].nanmedian() < math.log(3)) for x in a)
-    assert near == pytest.approx(150, abs=25)
-    assert a[0]["log_depth"].shape == (1, 16, 32)
-
-
-def test_pool_item_round_trip(tmp_path: Path) -> None:
+def test_views_on_disk_are_what_was_written(tmp_path: Path) -> None:
     item = _item(2.5)
-    write_item(tmp_path / "a.npz", item)
-    back = read_item(tmp_path / "a.npz")
-    assert back.camera == item.camera
+    write_view(tmp_path / "a.npz", item)
+    back = read_view(tmp_path / "a.npz")
+    assert (back.camera, back.name) == (item.camera, "a")
     np.testing.assert_array_equal(back.image, item.image)
     np.testing.assert_array_equal(back.depth, item.depth)  # 2.5 is exact as a half float
     assert [p.name for p in tmp_path.iterdir()] == ["a.npz"]
+    with pytest.raises(SourceError, match="depth and a camera"):
+        write_view(tmp_path / "b.npz", Reading(item.image))
 
 
-def test_pool_is_filled_once_and_drawn_from(tmp_path: Path) -> None:
+def test_a_pool_is_filled_once_and_says_by_what(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="no rendered views"):
-        PoolSource(tmp_path).draw(np.random.default_rng(0))
+        Pool(tmp_path)
     fill_pool(tmp_path, first_seed=5, scenes=1)
     written = {p: p.stat().st_mtime_ns for p in tmp_path.glob("*.npz")}
     assert len(written) == 4
+    next(iter(written)).unlink()  # a run that was ended there goes on with this view
     fill_pool(tmp_path, first_seed=5, scenes=1)
-    assert {p: p.stat().st_mtime_ns for p in tmp_path.glob("*.npz")} == written
-    item = PoolSource(tmp_path).draw(np.random.default_rng(0))
-    assert item.image.shape == (240, 320, 3)
-    assert item.depth is not None
-    assert np.isfinite(item.depth).mean() > 0.9
-    assert 0.3 < np.nanmedian(item.depth) < 20
+    now = {p: p.stat().st_mtime_ns for p in tmp_path.glob("*.npz")}
+    assert set(now) == set(written)
+    assert sum(now[path] == written[path] for path in now) == 3
+    data = Pool(tmp_path)
+    assert (len(data), data.problems()) == (4, [])
+    view, drawn = data.read(2), render_view(5, 2)
+    np.testing.assert_array_equal(view.image, drawn.image)
+    np.testing.assert_allclose(view.depth, drawn.depth, rtol=1e-3)
+    assert view.camera == drawn.camera
+    assert json.loads((tmp_path / "meta.json").read_text())["renderer_version"] == RENDERER_VERSION
+
+
+def test_a_pool_of_another_renderer_is_named_and_not_added_to(tmp_path: Path) -> None:
+    write_view(tmp_path / "a.npz", _item())
+    (tmp_path / "meta.json").write_text('{"renderer_version": 1}', encoding="utf-8")
+    data = Pool(tmp_path)
+    assert data.read(0).depth is not None
+    assert [line for line in data.problems() if "version 1 of the renderer" in line]
+    with pytest.raises(SourceError, match=f"version {RENDERER_VERSION} of the renderer, got 1"):
+        fill_pool(tmp_path, first_seed=5, scenes=1)
+    assert len(list(tmp_path.glob("*.npz"))) == 1
+
+
+def test_a_broken_view_is_named_and_skipped(tmp_path: Path) -> None:
+    for name in "abc":
+        write_view(tmp_path / f"{name}.npz", _item())
+    whole = (tmp_path / "b.npz").read_bytes()
+    (tmp_path / "b.npz").write_bytes(whole[: len(whole) // 2])
+    np.savez(tmp_path / "c.npz", depth=np.ones(3))
+    data = Pool(tmp_path)
+    found = data.problems()
+    assert len(found) == 2
+    assert "b.npz" in found[0]
+    assert "c.npz: no image, intrinsics" in found[1]
+    readings = Readings(data)
+    assert [reading.name for reading in readings] == ["a"]
+    assert readings.skipped == 2
+
+
+def test_rendering_as_it_goes_is_the_same_every_time() -> None:
+    data = RenderedScenes(seed=3)
+    assert len(data) == 2**31
+    assert data.neighbour(5, 1) is None
+    first = pickle.loads(pickle.dumps(data)).read(6)
+    again = RenderedScenes(seed=4).read(2)  # four views a scene: the third view of scene 4
+    np.testing.assert_array_equal(first.image, again.image)
+    np.testing.assert_array_equal(first.depth, again.depth)
+    assert first.camera == again.camera
+    assert not np.array_equal(first.image, data.read(7).image)
+    assert first.depth is not None
+    assert np.isfinite(first.depth).mean() > 0.9
+    assert 0.3 < np.nanmedian(first.depth) < 20
+    with pytest.raises(SourceError, match="kind of rendered scenes"):
+        RenderedScenes(kind="palace")
+
+
+def test_a_named_kind_is_rendered() -> None:
+    """A street has a view of more than 12 m; without a name this seed is a corridor."""
+    street = RenderedScenes(seed=3, kind="street").read(0)
+    assert street.depth is not None
+    assert np.nanmax(street.depth) > 12
+    corridor, unnamed = (RenderedScenes(seed=3, kind=k).read(0) for k in ("corridor", ""))
+    np.testing.assert_array_equal(corridor.image, unnamed.image)
+    room = RenderedScenes(seed=3, kind="room").read(0)
+    assert not np.array_equal(room.image, corridor.image)
+
+
+def test_clips_follow_one_motion_through_one_scene(tmp_path: Path) -> None:
+    """Poses are those of the renderer's own trajectory, and depth moves as they say."""
+    fill_clips(tmp_path, first_seed=7, scenes=1, frames=3, kind="room")
+    (folder,) = tmp_path.iterdir()
+    stamp = (folder / "meta.json").stat().st_mtime_ns
+    fill_clips(tmp_path, first_seed=7, scenes=1, frames=3, kind="room")
+    assert (folder / "meta.json").stat().st_mtime_ns == stamp
+    data = Uniform(folder)
+    assert (len(data), data.problems()) == (3, [])
+    rng = np.random.default_rng(7)
+    rng.random()
+    camera, reading = random_camera(rng, 320, 240), data.read(0)
+    assert reading.camera is not None
+    assert reading.camera.matrix == pytest.approx(camera.matrix)
+    motion_rng = np.random.Generator(np.random.PCG64([7, 1]))
+    path = trajectory(random_scene(7, "room"), motion_rng, 3, 30.0, "handheld")
+    assert data.read(2).world_from_camera == pytest.approx(path[2], abs=1e-9)
+    assert [data.neighbour(1, offset) for offset in (-2, -1, 1, 2)] == [None, 0, 2, None]
+    meta = json.loads((folder / "meta.json").read_text())
+    assert (meta["renderer_version"], meta["fps"]) == (RENDERER_VERSION, 30.0)
+    meta["renderer_version"] = 1
+    (folder / "meta.json").write_text(json.dumps(meta))
+    assert "version 1 of the renderer" in Uniform(folder).problems()[0]
+
+
+def test_the_command_fills_pools_and_clips(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["--scenes", "1", "--seed", "11", "--kind", "corridor"]
+    assert main([str(tmp_path / "clips"), *asked, "--clip", "2"]) == 0
+    assert len(Uniform(tmp_path / "clips/00000011")) == 2
+    assert json.loads((tmp_path / "clips/00000011/meta.json").read_text())["kind"] == "corridor"
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old/meta.json").write_text('{"renderer_version": 1}')
+    assert main([str(tmp_path / "old"), *asked]) == 2
+    assert f"expected version {RENDERER_VERSION} of the renderer, got 1" in capsys.readouterr().err

@@ -27,7 +27,8 @@ from depth_ros.training.data.readers.nyu import (
     NyuLabelled,
 )
 from depth_ros.training.data.readers.reading import DataSet, Readings
-from depth_ros.training.data.readers.rgbd_folder import ScanNetFolder, TumFolder, associate
+from depth_ros.training.data.readers.scannet import ScanNetFolder
+from depth_ros.training.data.readers.tum import TumFolder, associate
 
 scipy_io = pytest.importorskip("scipy.io")
 RED_BGR = (0, 0, 255)
@@ -294,6 +295,17 @@ def test_tum_folder_is_associated_by_time(tmp_path: Path) -> None:
     np.testing.assert_allclose(last.world_from_camera, still, atol=1e-12)
     with pytest.raises(SourceError, match="640x480"):
         TumFolder(folder).read(0)  # freiburg3's camera is not that of 4x3 pixels
+
+
+def test_tum_frames_that_were_lost_are_a_gap(tmp_path: Path) -> None:
+    """30 Hz with a little jitter; between the third and the fourth image two are missing."""
+    stamps = ["1.000", "1.034", "1.066", "1.167", "1.200"]
+    for kind in ("rgb", "depth"):
+        lines = "\n".join(f"{stamp} {kind}/{stamp}.png" for stamp in stamps)
+        (tmp_path / f"{kind}.txt").write_text(lines)
+    data = TumFolder(tmp_path)
+    assert [data.neighbour(i, 1) for i in range(5)] == [1, 2, None, 4, None]
+    assert data.neighbour(2, 3) == 3
 
 
 def test_tum_lines_that_say_nothing_are_named(tmp_path: Path) -> None:

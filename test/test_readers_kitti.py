@@ -429,6 +429,9 @@ def test_cityscapes(tmp_path: Path) -> None:
     lens.write_text("{}")
     with pytest.raises(SourceError, match=r"_camera\.json"):
         data.read(0)
+    for name in ("aachen_000000_000020", "aachen_000001_000021"):  # the second is another drive
+        write_png(tmp_path / f"leftImg8bit/train/aachen/{name}_leftImg8bit.png", picture(1))
+    assert [Cityscapes(tmp_path).neighbour(i, 1) for i in range(3)] == [1, None, None]
 
 
 def test_virtual_kitti(tmp_path: Path) -> None:
@@ -457,5 +460,8 @@ def test_virtual_kitti(tmp_path: Path) -> None:
     np.testing.assert_allclose(reading.world_from_camera[:3, 3], (2, 0, -3), atol=1e-9)
     other = VirtualKitti2(folder, camera=1).read(0)
     assert other.right is None and other.baseline_m is None
+    for number in (1, 3):
+        write_png(folder / f"frames/rgb/Camera_1/rgb_{number:05d}.jpg", picture(100))
+    assert [VirtualKitti2(folder, camera=1).neighbour(i, 1) for i in range(3)] == [1, None, None]
     (folder / "frames/depth/Camera_0/depth_00000.png").unlink()
     assert len(data.problems()) == 1 and "depth_00000.png" in data.problems()[0]

@@ -155,7 +155,7 @@ def test_euroc_is_rectified_on_reading(data_dir: DataDir) -> None:
     assert count > 100 and columns > 10 and level > 0.7
     names = [folder / f"cam{i}/1403715273262142976.png" for i in (0, 1)]
     raw = [np.ascontiguousarray(cv2.imread(str(n))) for n in names]
-    assert shift(Reading("raw", raw[0], right=raw[1]))[1] < 0.1
+    assert shift(Reading(raw[0], right=raw[1]))[1] < 0.1
 
 
 def test_stereo_folder_without_partner_or_calibration(tmp_path: Path) -> None:
@@ -175,9 +175,24 @@ def test_stereo_folder_without_partner_or_calibration(tmp_path: Path) -> None:
     np.testing.assert_array_equal(reading.right, picture(101))
     assert reading.baseline_m == pytest.approx(0.5)  # P2 and P3 belong to image_2 and image_3
     assert reading.world_from_camera is not None and reading.world_from_camera[0, 3] == 0.5
+    assert [data.neighbour(0, offset) for offset in (-1, 0, 1, 2)] == [None, 0, 1, None]
     (tmp_path / "calib.txt").write_text(lines[1] + "\n" + lines[0].replace("P0", "P1") + "\n")
     with pytest.raises(SourceError, match="P2"):
         StereoFolder(tmp_path)
+
+
+def test_a_pair_that_is_missing_is_a_gap(tmp_path: Path) -> None:
+    """Frame 2 has lost its right image, frame 4 both."""
+    for i in range(6):
+        for side in (0, 1):
+            if i != 4 and (i, side) != (2, 1):
+                write_png(tmp_path / f"image_{side}/{i:06d}.png", picture(i))
+    k = "60 0 31.5 {} 0 60 23.5 0 0 0 1 0"
+    (tmp_path / "calib.txt").write_text(f"P0: {k.format(0)}\nP1: {k.format(-30)}\n")
+    data = StereoFolder(tmp_path)
+    assert [data.read(i).image[0, 0, 0] for i in range(4)] == [0, 1, 3, 5]
+    assert [data.neighbour(i, 1) for i in range(4)] == [1, None, None, None]
+    assert data.neighbour(2, 2) == 3
 
 
 def test_euroc_refuses_what_it_cannot_rectify(data_dir: DataDir, tmp_path: Path) -> None:

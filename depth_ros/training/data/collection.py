@@ -4,13 +4,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from depth_ros.errors import SourceError
 from depth_ros.frame import Camera
-from depth_ros.training.data.sequence import Item, read_depth, read_image, read_meta
+from depth_ros.training.data.chosen import Joined
+from depth_ros.training.data.readers.files import pick, problems_of, reading_file
+from depth_ros.training.data.readers.images import read_rgb, read_scaled
+from depth_ros.training.data.readers.reading import DataSet, Reading, Unrelated
 
 Intrinsics = tuple[float, float, float, float]  # fx, fy, cx, cy, pixels
 
@@ -26,24 +31,69 @@ PUBLISHED_FOCAL = {
 }
 
 
-def open_collection(folder: Path) -> dict[str, list[Item]]:
-    """All items in memory, by scene. ``camera`` is None where depth is right only up to scale."""
-    meta = read_meta(folder)
-    scenes = (folder / "scenes.txt").read_text(encoding="utf-8").split()
-    if len(scenes) != meta["frames"]:
-        raise SourceError(f"{folder / 'scenes.txt'}", expected=meta["frames"], got=len(scenes))
-    uncertain = set(meta.get("scale_uncertain_scenes", ()))
-    intrinsics = _intrinsics(folder, meta["intrinsics"], len(scenes))
-    items: dict[str, list[Item]] = {}
-    for index, scene in enumerate(scenes):
-        image = read_image(folder / f"rgb/{index:06d}.jpg")
-        depth = read_depth(folder / f"depth/{index:06d}.png", meta["depth_unit_m"])
+class Collection(Unrelated):
+    """The frames of a collection; ``scenes`` has their indices by scene.
+
+    The camera of a reading is None where depth is right only up to scale. Opening it may raise
+    SourceError.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.name = folder.resolve().name
+        self._folder = folder
+        meta = read_meta(folder)
+        with reading_file(folder / "scenes.txt"):
+            names = (folder / "scenes.txt").read_text(encoding="utf-8").split()
+        with reading_file(folder / "meta.json"):
+            frames, self._unit_m = int(meta["frames"]), float(meta["depth_unit_m"])
+            self._uncertain = set(meta.get("scale_uncertain_scenes", ()))
+            self._intrinsics = _intrinsics(folder, meta["intrinsics"], frames)
+        if len(names) != frames:
+            raise SourceError(f"{folder / 'scenes.txt'}", expected=frames, got=len(names))
+        self._names = names
+        self.scenes: dict[str, list[int]] = {}
+        for index, scene in enumerate(names):
+            self.scenes.setdefault(scene, []).append(index)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def read(self, index: int) -> Reading:
+        """Frame ``index``. Raises SourceError."""
+        scene = pick(self._names, index, self.name)
+        color, depth = self._files(index)
+        image = read_rgb(color)
         camera = None
-        height, width = image.shape[:2]
-        if scene not in uncertain:
-            camera = _camera(intrinsics[index], scene, width, height)
-        items.setdefault(scene, []).append(Item(image, depth, camera))
-    return items
+        if scene not in self._uncertain:
+            height, width = image.shape[:2]
+            camera = _camera(self._intrinsics[index], scene, width, height)
+        return Reading(image, read_scaled(depth, self._unit_m), camera, name=f"{scene} {index}")
+
+    def _files(self, index: int) -> tuple[Path, Path]:
+        return self._folder / f"rgb/{index:06d}.jpg", self._folder / f"depth/{index:06d}.png"
+
+    def problems(self) -> list[str]:
+        """Images and depth that are missing or broken."""
+        files = [self._files(index) for index in range(len(self))]
+        found = problems_of(color for color, _ in files)
+        return found + problems_of((depth for _, depth in files), bits=16)
+
+
+def open_collections(folder: Path) -> DataSet:
+    """The collection in ``folder``, or all those in the folders below it."""
+    if (folder / "scenes.txt").is_file():
+        return Collection(folder)
+    folders = sorted(path.parent for path in folder.glob("*/scenes.txt"))
+    if not folders:
+        raise SourceError(f"no collection in {folder}", expected="scenes.txt", got="none")
+    return Joined(folder.resolve().name, {path.name: Collection(path) for path in folders})
+
+
+def read_meta(folder: Path) -> dict[str, Any]:
+    """meta.json of a data folder. Raises SourceError."""
+    with reading_file(folder / "meta.json"):
+        values: dict[str, Any] = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+    return values
 
 
 def _intrinsics(folder: Path, given: object, frames: int) -> list[Intrinsics | None]:

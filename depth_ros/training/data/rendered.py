@@ -1,101 +1,170 @@
 # SPDX-FileCopyrightText: 2026 The depth_ros developers
 # SPDX-License-Identifier: Apache-2.0
-"""Rendered rooms on disk: a pool that one process fills while another learns from it."""
+"""The renderer as a data set: views of seeded scenes, made as they are asked for."""
 
 from __future__ import annotations
 
 import argparse
-import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
+from typing import Any, cast
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
+from depth_ros.cli.ending import exit_code
 from depth_ros.errors import SourceError
-from depth_ros.frame import Camera
-from depth_ros.training.data.sequence import Item
+from depth_ros.frame import Camera, Float64
+from depth_ros.training.data.pool import begin_pool, write_view
+from depth_ros.training.data.readers.reading import Reading, Unrelated
+from depth_ros.training.render import (
+    Scene,
+    random_camera,
+    random_scene,
+    random_view,
+    render,
+    write_sequence,
+)
+from depth_ros.training.render.scene import KINDS
+from depth_ros.training.render.sequence import is_written
 
 WIDTH, HEIGHT = 320, 240
 VIEWS_PER_SCENE = 4
-CORRIDORS = 0.18  # of the scenes; the others are rooms
+CORRIDORS = 0.18  # of indoor scenes; the others are rooms
+HANDHELD_HZ, STREET_HZ = 30.0, 10.0  # frames a second of clips
+INDOOR = ""
+SCENE_KINDS = (INDOOR, "any", *KINDS)
+ENDLESS = 2**31  # readings, more than any run can draw
 
 
-def render_items(seed: int) -> Iterator[Item]:
-    """Views of the random indoor scene ``seed``."""
-    from depth_ros.training.render import random_camera, random_scene, random_view, render
+class RenderedScenes(Unrelated):
+    """Four views of each random scene, from the scene ``seed`` on; the same ones every time.
 
+    ``kind`` is room, corridor or street, any for all three, or "" for rooms and some corridors.
+    """
+
+    def __init__(self, seed: int = 0, kind: str = INDOOR) -> None:
+        self.name = "rendered"
+        if kind not in SCENE_KINDS:
+            raise SourceError("kind of rendered scenes", expected=SCENE_KINDS, got=kind)
+        self._seed, self._kind = seed, kind
+
+    def __len__(self) -> int:
+        """So many that they never end."""
+        return ENDLESS
+
+    def read(self, index: int) -> Reading:
+        """View ``index``: 320x240, exact depth, a camera of its own, and its pose."""
+        if not 0 <= index < ENDLESS:
+            raise SourceError("rendered view", expected=f"0..{ENDLESS - 1}", got=index)
+        seed, view = divmod(index, VIEWS_PER_SCENE)
+        return render_view(self._seed + seed, view, self._kind)
+
+    def problems(self) -> list[str]:
+        """Nothing can be missing."""
+        return []
+
+
+def render_view(seed: int, view: int, kind: str = INDOOR) -> Reading:
+    """View 0 to 3 of the random scene ``seed``."""
+    scene, viewpoints = _scene(seed, kind)
+    camera, pose = viewpoints[view]
+    picture = render(scene, camera, pose)
+    name = f"rendered {seed} {view}"
+    return Reading(picture.image, picture.depth, camera, pose, name=name)
+
+
+@lru_cache(maxsize=2)
+def _scene(seed: int, kind: str) -> tuple[Scene, list[tuple[Camera, Float64]]]:
+    """The scene and its four viewpoints; views of one scene are often asked for in a row."""
     rng = np.random.default_rng(seed)
-    scene = random_scene(seed, "corridor" if rng.random() < CORRIDORS else "room")
-    for _ in range(VIEWS_PER_SCENE):
-        camera = random_camera(rng, WIDTH, HEIGHT)
-        pose = random_view(scene, rng)
-        view = render(scene, camera, pose)
-        yield Item(view.image, view.depth, camera, pose)
+    scene = random_scene(seed, _scene_kind(rng, kind))
+    views = range(VIEWS_PER_SCENE)
+    return scene, [(random_camera(rng, WIDTH, HEIGHT), random_view(scene, rng)) for _ in views]
 
 
-def write_item(path: Path, item: Item) -> None:
-    """Atomically, depth as half floats."""
-    camera, depth = item.camera, item.depth
-    if camera is None or depth is None:
-        raise SourceError("item to store", expected="depth and a camera", got="none")
-    partial = path.with_suffix(".partial")
-    numbers = np.array([camera.fx, camera.fy, camera.cx, camera.cy])
-    with partial.open("wb") as file:
-        np.savez(file, image=item.image, depth=depth.astype(np.float16), intrinsics=numbers)
-    os.replace(partial, path)
+def _scene_kind(rng: np.random.Generator, kind: str) -> str | None:
+    """What the renderer calls it; None lets the seed draw any kind."""
+    indoor = "corridor" if rng.random() < CORRIDORS else "room"
+    return {INDOOR: indoor, "any": None}.get(kind, kind)
 
 
-def read_item(path: Path) -> Item:
-    """What write_item wrote."""
-    with np.load(path, allow_pickle=False) as file:
-        image, depth = file["image"], file["depth"].astype(np.float32)
-        fx, fy, cx, cy = (float(v) for v in file["intrinsics"])
-    camera = Camera(image.shape[1], image.shape[0], fx, fy, cx, cy)
-    return Item(image, depth, camera)
+def fill_pool(folder: Path, first_seed: int, scenes: int, kind: str = INDOOR) -> None:
+    """Render scenes of consecutive seeds; what is there already is not rendered again.
+
+    Raises SourceError where another version of the renderer began the pool.
+    """
+    begin_pool(folder, kind)
+    for seed in _counted(first_seed, scenes):
+        paths = [folder / f"{seed:08d}_{view}.npz" for view in range(VIEWS_PER_SCENE)]
+        for view, path in enumerate(paths):
+            if not path.exists():
+                write_view(path, render_view(seed, view, kind))
 
 
-class PoolSource:
-    """Draws views from a pool, all with the same chance, and notices when it grows."""
+def fill_clips(
+    folder: Path, first_seed: int, scenes: int, frames: int, kind: str = INDOOR
+) -> None:
+    """A clip of ``frames`` frames for each scene, each a recording in a folder of its own.
 
-    def __init__(self, folder: Path, relist_every: int = 200) -> None:
-        self.folder, self.relist_every = folder, relist_every
-        self._paths: list[Path] = []
-        self._draws = 0
+    A hand-held camera at 30 Hz, or a car at 10 Hz in a street; 320x240, with poses. Those that
+    are there already, by this version of the renderer, are not rendered again.
+    """
+    for seed in _counted(first_seed, scenes):
+        rng = np.random.default_rng(seed)
+        drawn = _scene_kind(rng, kind)
+        wanted: dict[str, Any] = {
+            "seed": seed,
+            "kind": drawn,
+            "frames": frames,
+            "camera": random_camera(rng, WIDTH, HEIGHT),
+            "rate_hz": STREET_HZ if random_scene(seed, drawn).kind == "street" else HANDHELD_HZ,
+        }
+        if not is_written(folder / f"{seed:08d}", **wanted):
+            write_sequence(folder / f"{seed:08d}", **wanted)
 
-    def draw(self, rng: np.random.Generator) -> Item:
-        """A random view; SourceError while the pool is empty."""
-        if self._draws % self.relist_every == 0:
-            self._paths = sorted(self.folder.glob("*.npz"))
-        self._draws += 1
-        if not self._paths:
-            raise SourceError(
-                f"no rendered views in {self.folder}",
-                fix="Fill it: python -m depth_ros.training.data.rendered FOLDER --scenes 1000",
-            )
-        return read_item(self._paths[int(rng.integers(len(self._paths)))])
 
+def _counted(first: int, count: int) -> Iterable[int]:
+    """These seeds, with a bar where tqdm is installed.
 
-def fill_pool(folder: Path, first_seed: int, scenes: int) -> None:
-    """Render scenes of consecutive seeds; what is there already is not rendered again."""
-    folder.mkdir(parents=True, exist_ok=True)
+    In one thread, because more processes gain more than more threads.
+    """
     cv2.setNumThreads(1)
-    for seed in tqdm(range(first_seed, first_seed + scenes), unit="scene"):
-        if (folder / f"{seed:08d}_{VIEWS_PER_SCENE - 1}.npz").exists():
-            continue
-        for view, item in enumerate(render_items(seed)):
-            write_item(folder / f"{seed:08d}_{view}.npz", item)
+    seeds: Iterable[int] = range(first, first + count)
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return seeds
+    return cast("Iterable[int]", tqdm(seeds, unit="scene"))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Fill a pool of rendered rooms.")
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line that fills a pool; returns its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m depth_ros.training.data.rendered",
+        description="Fill a pool of rendered views, or of short clips, to learn from.",
+    )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--scenes", type=int, default=1000, help="how many (4 views each)")
     parser.add_argument("--seed", type=int, default=0, help="of the first scene")
-    args = parser.parse_args()
-    fill_pool(args.folder, args.seed, args.scenes)
+    parser.add_argument("--kind", choices=SCENE_KINDS[1:], default=None,
+        help="of scenes; without it rooms and some corridors")  # fmt: skip
+    parser.add_argument("--clip", type=int, default=0, metavar="N",
+        help="N successive frames of one motion through each scene instead of single views, each "
+        "clip in a folder of its own")  # fmt: skip
+
+    def fill() -> None:
+        args = parser.parse_args(argv)
+        kind = args.kind or INDOOR
+        if args.clip > 0:
+            fill_clips(args.folder, args.seed, args.scenes, args.clip, kind)
+        else:
+            fill_pool(args.folder, args.seed, args.scenes, kind)
+
+    return exit_code("depth_ros.training.data.rendered", fill)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -13,7 +13,7 @@ from depth_ros.errors import FrameError, SourceError
 from depth_ros.sources.bag import BagSource
 from depth_ros.sources.source import Options
 from depth_ros.training.data.readers.files import pick
-from depth_ros.training.data.readers.reading import Reading
+from depth_ros.training.data.readers.reading import OneRecording, Reading
 from depth_ros.training.data.readers.recorded import Recorded
 
 _Stamps = npt.NDArray[np.int64]
@@ -26,7 +26,7 @@ class Bag(Recorded):
         super().__init__(BagSource(path, Options(topic=topic)), rectified=rectified)
 
 
-class StereoBag:
+class StereoBag(OneRecording):
     """Pairs of two image topics whose stamps differ by ``slop_s`` at most, rectified.
 
     The baseline is -Tx / fx of the right camera_info's P (REP 104). ``rectified`` says that the

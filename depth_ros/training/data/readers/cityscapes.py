@@ -19,13 +19,13 @@ from depth_ros.frame import Camera, Float32
 from depth_ros.training.data.readers.files import listed, pick, pinhole, problems_of
 from depth_ros.training.data.readers.images import read_rgb, read_uint16
 from depth_ros.training.data.readers.kitti_stereo2015 import depth_from_disparity
-from depth_ros.training.data.readers.reading import Reading
+from depth_ros.training.data.readers.reading import Numbered, Place, Reading
 
 _LEFT = "leftImg8bit"
 
 
 @dataclass
-class Cityscapes:
+class Cityscapes(Numbered):
     """The images of a split (train, val, test, train_extra) that lie below the root.
 
     Right image, disparity and camera are left out where their folder does not exist; depth needs
@@ -43,6 +43,10 @@ class Cityscapes:
     def __len__(self) -> int:
         """How many images there are."""
         return len(self._images)
+
+    def _places(self) -> list[Place]:
+        stems = (file.stem.removesuffix(f"_{_LEFT}").rpartition("_") for file in self._images)
+        return [(city, int(n) if n.isdecimal() else 0) for city, _, n in stems]
 
     def read(self, index: int) -> Reading:
         """Image ``index``, city by city. Raises SourceError."""

@@ -18,14 +18,14 @@ from depth_ros.training.data.readers.files import (
     read_npy,
 )
 from depth_ros.training.data.readers.images import read_rgb
-from depth_ros.training.data.readers.reading import Reading
+from depth_ros.training.data.readers.reading import Reading, Unrelated
 
 # As its devkit's intrinsics.txt says (886.81, 927.06, 512, 384), half a pixel less: there the
 # centre of a 1024x768 image is at 512, so that its pixel centres are at halves.
 PUBLISHED = Camera(1024, 768, 886.81, 927.06, 511.5, 383.5)
 
 
-class Diode:
+class Diode(Unrelated):
     """All NAME.png with NAME_depth.npy and NAME_depth_mask.npy below ``folder``.
 
     Depth is (768, 1024, 1) float32 metres, the mask (768, 1024) is 1 where depth can be trusted.
@@ -59,7 +59,7 @@ class Diode:
             size = f"{self._camera.width}x{self._camera.height}"
             raise SourceError(f"{path}", expected=size, got=f"{width}x{height}")
         name = path.relative_to(self._folder).with_suffix("").as_posix()
-        return Reading(name, image, depth, self._camera, masks={"valid": valid})
+        return Reading(image, depth, self._camera, masks={"valid": valid}, name=name)
 
     def problems(self) -> list[str]:
         """Images that are broken, and arrays that are missing, broken or cut off."""

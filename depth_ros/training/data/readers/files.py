@@ -28,6 +28,7 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_END = b"IEND\xaeB`\x82"  # with its checksum
 _NPY = b"\x93NUMPY"
 _PFM = re.compile(rb"(P[Ff])\s+(\d+)\s+(\d+)\s+(-?\d[-+.\deE]*)(?:\r\n|\s)")
+_NUMBERED = re.compile(r"(.*[^\d.])?(\d{1,12})$")  # no stamps: neither longer ones nor fractions
 _TAIL = 256  # bytes in which a complete PNG or JPEG ends
 _MAT_HEADER = 128  # bytes before the first variable
 
@@ -169,6 +170,15 @@ def natural(path: Path) -> list[tuple[int, str]]:
     """A key that sorts frame 9 before frame 10."""
     parts = re.split(r"(\d+)", path.as_posix())
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+
+
+def numbered(paths: Sequence[Path]) -> list[tuple[str, int]]:
+    """(folder and name, number) of frames whose names end in one; without, their order."""
+    found = [_NUMBERED.match(path.stem) for path in paths]
+    if not all(found):
+        return [(path.parent.as_posix(), i) for i, path in enumerate(paths)]
+    matches = zip(paths, (match for match in found if match), strict=True)
+    return [((p.parent / (m[1] or "")).as_posix(), int(m[2])) for p, m in matches]
 
 
 def problems_of(paths: Iterable[Path], bits: int | None = None) -> list[str]:

@@ -22,7 +22,7 @@ from depth_ros.training.data.readers.files import (
     read_mat,
     reading_file,
 )
-from depth_ros.training.data.readers.reading import Mask, Reading
+from depth_ros.training.data.readers.reading import Mask, Reading, Unrelated
 
 KINDS = ("floor", "table", "wall")
 _IMAGES = ("edges", "mask_invalid", "mask_transp", *(f"mask_{kind}" for kind in KINDS))
@@ -39,7 +39,7 @@ class Plane:
     normal: Float64
 
 
-class Ibims:
+class Ibims(Unrelated):
     """The .mat files of ``folder`` (ibims1_core_mat), in imagelist.txt's order if it is there.
 
     Each holds a struct ``data`` of 480x640 arrays. Masks of a reading: "edges" (depth edges),
@@ -83,7 +83,7 @@ class Ibims:
             raise SourceError(f"calib of {path}", expected="3x3 numbers", got=k.shape)
         camera = pinhole(path, width, height, k[0, 0], k[1, 1], k[2, 0] - 1, k[2, 1] - 1)
         pixels: UInt8 = np.ascontiguousarray(image)
-        return Reading(path.stem, pixels, depth, camera, masks=masks)
+        return Reading(pixels, depth, camera, masks=masks, name=path.stem)
 
     def planes(self, index: int) -> list[Plane]:
         """The true planes of reading ``index``, for the planarity errors.
@@ -102,6 +102,11 @@ class Ibims:
                     raise SourceError(plane, expected="a normal", got=(x, y, z))
                 found.append(Plane(f"{kind}_{number}", np.array([x, -z, y]) / length))
         return found
+
+    @property
+    def paths(self) -> list[Path]:
+        """The files, in the order of the readings."""
+        return self._paths
 
     def problems(self) -> list[str]:
         """Files that are missing, cut off or of another format."""

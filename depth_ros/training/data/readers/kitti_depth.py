@@ -23,7 +23,7 @@ from depth_ros.training.data.readers.files import (
 )
 from depth_ros.training.data.readers.images import read_rgb, read_scaled
 from depth_ros.training.data.readers.kitti_raw import CAMERAS, DEPTH_UNIT_M
-from depth_ros.training.data.readers.reading import Reading
+from depth_ros.training.data.readers.reading import Reading, Unrelated
 from depth_ros.training.data.readers.splits import Listed
 
 
@@ -40,7 +40,7 @@ def improved_frames(root: Path, split: str, side: str = "l") -> list[Listed]:
 
 
 @dataclass
-class KittiDepthSelection:
+class KittiDepthSelection(Unrelated):
     """val_selection_cropped, or a test set without truth (test_depth_prediction_anonymous).
 
     Folders: image, groundtruth_depth, velodyne_raw, and intrinsics (nine numbers of K a file).

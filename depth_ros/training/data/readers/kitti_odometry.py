@@ -12,7 +12,7 @@ import numpy as np
 
 from depth_ros.errors import SourceError
 from depth_ros.frame import Float32, Float64
-from depth_ros.training.data.readers.files import pick, problems_of
+from depth_ros.training.data.readers.files import problems_of
 from depth_ros.training.data.readers.images import read_rgb
 from depth_ros.training.data.readers.kitti_calibration import (
     Rectified,
@@ -23,7 +23,12 @@ from depth_ros.training.data.readers.kitti_calibration import (
     rigid,
 )
 from depth_ros.training.data.readers.reading import Reading
-from depth_ros.training.data.readers.splits import Listed
+from depth_ros.training.data.readers.splits import (
+    Listed,
+    ListedFrames,
+    numbered_frames,
+    png_or_jpg,
+)
 from depth_ros.training.data.readers.stamps import read_stamp
 from depth_ros.training.data.readers.velodyne import project_scan, read_scan, scan_problems
 
@@ -38,7 +43,7 @@ class Route:
 
 
 @dataclass
-class KittiOdometry:
+class KittiOdometry(ListedFrames):
     """Frames of a list whose folders are sequences (``9 0 l``), or of sequence_frames().
 
     Cameras are the colour ones, 2 (l) and 3 (r), or the grey ones, 0 and 1. The world is camera 0
@@ -52,15 +57,8 @@ class KittiOdometry:
     lidar: bool = False
     stereo: bool = True
     name: str = "kitti_odometry"
+    beyond: bool = False
     _routes: dict[str, Route] = field(default_factory=dict, init=False, repr=False)
-
-    def __len__(self) -> int:
-        """How many frames the list has."""
-        return len(self.frames)
-
-    def read(self, index: int) -> Reading:
-        """Frame ``index`` of the list. Raises SourceError."""
-        return self.read_frame(pick(self.frames, index, self.name))
 
     def read_frame(self, frame: Listed) -> Reading:
         """A frame that need not be in the list, such as a neighbour. Raises SourceError."""
@@ -102,8 +100,7 @@ class KittiOdometry:
 
     def _image(self, frame: Listed, side: str) -> Path:
         file = self._folder(frame) / f"image_{self._number(side)}/{frame.number:06d}.png"
-        smaller = file.with_suffix(".jpg")
-        return smaller if smaller.is_file() and not file.is_file() else file
+        return png_or_jpg(file)
 
     def _scan(self, frame: Listed) -> Path:
         return self._folder(frame) / f"velodyne/{frame.number:06d}.bin"
@@ -150,10 +147,7 @@ def sequence_frames(
 ) -> list[Listed]:
     """All frames of a sequence, in order. Raises SourceError where there are none."""
     images = sequence_folder(root, sequence) / f"image_{(0 if grey else 2) + (side == 'r')}"
-    found = sorted(int(f.stem) for f in images.glob("*") if f.stem.isdecimal())
-    if not found:
-        raise SourceError(f"no images in {images}", fix="Name the folder with sequences/ in it.")
-    return [Listed(sequence, number, side) for number in found]
+    return numbered_frames(images, sequence, side, "Name the folder with sequences/ in it.")
 
 
 def read_poses(file: Path) -> Float64 | None:

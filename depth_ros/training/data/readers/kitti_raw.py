@@ -34,7 +34,12 @@ from depth_ros.training.data.readers.kitti_calibration import (
     rigid,
 )
 from depth_ros.training.data.readers.reading import Reading
-from depth_ros.training.data.readers.splits import Listed
+from depth_ros.training.data.readers.splits import (
+    Listed,
+    ListedFrames,
+    numbered_frames,
+    png_or_jpg,
+)
 from depth_ros.training.data.readers.stamps import read_stamp
 from depth_ros.training.data.readers.velodyne import (
     project_scan,
@@ -59,7 +64,7 @@ class Day:
 
 
 @dataclass
-class KittiRaw:
+class KittiRaw(ListedFrames):
     """The frames of a list (see splits.py), such as Eigen's.
 
     ``depth`` says which truth: the frame's own lidar scan (``lidar``), the same with the quirks of
@@ -75,16 +80,9 @@ class KittiRaw:
     stereo: bool = True
     improved_root: Path | None = None
     name: str = "kitti_raw"
+    beyond: bool = False
     _days: dict[str, Day] = field(default_factory=dict, init=False, repr=False)
     _first: dict[str, Float64] = field(default_factory=dict, init=False, repr=False)
-
-    def __len__(self) -> int:
-        """How many frames the list has."""
-        return len(self.frames)
-
-    def read(self, index: int) -> Reading:
-        """Frame ``index`` of the list. Raises SourceError."""
-        return self.read_frame(pick(self.frames, index, self.name))
 
     def read_frame(self, frame: Listed) -> Reading:
         """A frame that need not be in the list, such as a neighbour. Raises SourceError."""
@@ -136,8 +134,7 @@ class KittiRaw:
 
     def _image(self, frame: Listed, side: str) -> Path:
         file = self.root / frame.folder / f"image_{CAMERAS[side]}/data/{frame.number:010d}.png"
-        smaller = file.with_suffix(".jpg")
-        return smaller if smaller.is_file() and not file.is_file() else file
+        return png_or_jpg(file)
 
     def _scan(self, frame: Listed) -> Path:
         return self.root / frame.folder / f"velodyne_points/data/{frame.number:010d}.bin"
@@ -208,10 +205,7 @@ class KittiRaw:
 def drive_frames(root: Path, folder: str, side: str = "l") -> list[Listed]:
     """All frames of a drive such as 2011_09_26/2011_09_26_drive_0001_sync, in order."""
     images = root / folder / f"image_{CAMERAS[side]}/data"
-    found = sorted(int(f.stem) for f in images.glob("*") if f.stem.isdecimal())
-    if not found:
-        raise SourceError(f"no images in {images}", fix="Name the root, and the drive below it.")
-    return [Listed(folder, number, side) for number in found]
+    return numbered_frames(images, folder, side, "Name the root, and the drive below it.")
 
 
 def _faults(files: Iterable[Path]) -> list[str]:

@@ -18,7 +18,7 @@ from depth_ros.training.data.readers.kitti_calibration import (
     read_calibration_file,
     read_projection,
 )
-from depth_ros.training.data.readers.reading import Mask, Reading
+from depth_ros.training.data.readers.reading import Mask, Reading, Unrelated
 
 # Monodepth's protocol (Godard et al., 2017), for copies without calibration: focal length in
 # pixels by the image's width, and one baseline for all.
@@ -36,7 +36,7 @@ def depth_from_disparity(disparity: Float32, focal_px: float, baseline_m: float)
 
 
 @dataclass
-class KittiStereo2015:
+class KittiStereo2015(Unrelated):
     """The training set: image_2, image_3, disp_occ_0, calib_cam_to_cam; NNNNNN_10.png each.
 
     ``disparity`` is the one with occluded pixels. Masks, where their folders exist: ``noc``

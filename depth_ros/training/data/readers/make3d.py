@@ -21,12 +21,12 @@ from depth_ros.training.data.readers.files import (
     read_mat,
 )
 from depth_ros.training.data.readers.images import read_rgb
-from depth_ros.training.data.readers.reading import Reading
+from depth_ros.training.data.readers.reading import Reading, Unrelated
 
 _IMAGE, _DEPTH = "img-", "depth_sph_corr-"
 
 
-class Make3d:
+class Make3d(Unrelated):
     """The photographs in ``images`` with the scans in ``depth`` (or in folders below them).
 
     As published: Train400Img and Train400Depth, Test134 and Gridlaserdata. ``depth`` of a reading
@@ -55,7 +55,7 @@ class Make3d:
         if grid.ndim != 3 or grid.shape[2] != 4 or grid.dtype.kind not in "fiu":
             raise SourceError(f"Position3DGrid of {scan}", expected="(h, w, 4)", got=grid.shape)
         name = path.stem[len(_IMAGE) :]
-        return Reading(name, read_rgb(path), known(grid[..., 3]))
+        return Reading(read_rgb(path), known(grid[..., 3]), name=name)
 
     def problems(self) -> list[str]:
         """Photographs that are broken, and scans that are missing or broken."""

@@ -21,7 +21,7 @@ from depth_ros.training.data.readers.files import (
     reading_file,
 )
 from depth_ros.training.data.readers.images import read_rgb
-from depth_ros.training.data.readers.reading import Mask, Reading
+from depth_ros.training.data.readers.reading import Mask, Reading, Unrelated
 
 _DISPARITIES = ("disp0.pfm", "disp0GT.pfm")  # as published, and as in the benchmark's MiddEval3
 _NONOCC = "mask0nocc.png"  # MiddEval3: 255 seen by both, 128 by the left camera only, 0 unknown
@@ -69,7 +69,7 @@ def read_calibration(path: Path) -> StereoCalibration:
     return StereoCalibration(pinhole(path, width, height, k[0], k[4], k[2], k[5]), baseline, doffs)
 
 
-class Middlebury:
+class Middlebury(Unrelated):
     """Scenes of 2014 or 2021: folders with calib.txt, im0.png, im1.png and disp0.pfm.
 
     ``folder`` is a scene or holds scenes. ``disparity`` is that between the images as they are,
@@ -110,7 +110,6 @@ class Middlebury:
         if (scene / _NONOCC).is_file():
             masks["nonocc"] = _white(scene / _NONOCC, left.shape[:2])
         return Reading(
-            scene.name,
             left,
             calibration.depth(disparity),
             camera,
@@ -118,6 +117,7 @@ class Middlebury:
             baseline_m=calibration.baseline_m,
             disparity=disparity,
             masks=masks,
+            name=scene.name,
         )
 
     def _files(self, scene: Path) -> list[Path]:
@@ -137,7 +137,7 @@ class Middlebury:
         return found
 
 
-class MiddleburyV2:
+class MiddleburyV2(Unrelated):
     """The four pairs of the second benchmark (Tsukuba, Venus, Cones, Teddy), a folder each.
 
     imL.png, imR.png, groundtruth.png (8 bits, 0 unknown) and info.txt with what to divide its
@@ -164,7 +164,7 @@ class MiddleburyV2:
         grey = _grey(scene / "groundtruth.png", left.shape[:2])
         disparity = np.where(grey > 0, grey / divisor, np.nan).astype(np.float32)
         masks = {name: _white(scene / f"{name}.png", left.shape[:2]) for name in _V2_MASKS}
-        return Reading(scene.name, left, right=right, disparity=disparity, masks=masks)
+        return Reading(left, right=right, disparity=disparity, masks=masks, name=scene.name)
 
     def disparities(self, index: int) -> int:
         """How many disparities a matcher searches in pair ``index``: from 0 to one less."""

@@ -21,13 +21,14 @@ from depth_ros.training.data.readers.files import (
     known,
     listed,
     natural,
+    numbered,
     open_hdf5,
     pick,
     problems_of,
     read_mat,
 )
 from depth_ros.training.data.readers.images import read_rgb, read_scaled
-from depth_ros.training.data.readers.reading import Reading
+from depth_ros.training.data.readers.reading import Numbered, Place, Reading, Unrelated
 
 # The toolbox counts pixels from 1 (rgb_plane2rgb_world.m), so that its principal point
 # (325.58, 253.74) is at one less here.
@@ -46,7 +47,7 @@ Split = Literal["all", "train", "test"]
 _SPLIT_NAMES = {"train": "trainNdxs", "test": "testNdxs"}
 
 
-class NyuLabelled:
+class NyuLabelled(Unrelated):
     """nyu_depth_v2_labeled.mat: 1449 undistorted images with depth, 795 to train, 654 to test.
 
     ``splits`` is the published splits.mat (MATLAB 5, frames counted from 1), needed for a split.
@@ -107,14 +108,14 @@ class NyuLabelled:
         with open_hdf5(self._path) as file:
             pixels, depth = file["images"][frame], file[self._depths][frame]
         image = _rgb(self._path, pixels.transpose(0, 2, 1))
-        return Reading(f"{frame + 1:04d}", image, known(depth.T), _camera(image))
+        return Reading(image, known(depth.T), _camera(image), name=f"{frame + 1:04d}")
 
     def problems(self) -> list[str]:
         """The two files, if they changed since: both were checked when they were opened."""
         return problems_of([self._path, *([self._splits] if self._splits else [])])
 
 
-class NyuFrames:
+class NyuFrames(Numbered):
     """All .h5 below ``folder``, a frame each: ``rgb`` (3, h, w) uint8, ``depth`` (h, w) metres.
 
     The frames come from the raw recordings, whose lens distortion was left in.
@@ -122,12 +123,17 @@ class NyuFrames:
 
     name = "nyu-frames"
 
+    _stride = 0
+
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._paths = listed(folder, "**/*.h5", (".h5",))
 
     def __len__(self) -> int:
         return len(self._paths)
+
+    def _places(self) -> list[Place]:
+        return numbered(self._paths)
 
     def read(self, index: int) -> Reading:
         """Reading ``index``; its camera is the toolbox's where the image is 640x480."""
@@ -137,7 +143,7 @@ class NyuFrames:
             pixels, depth = file["rgb"][()], file["depth"][()]
         image = _rgb(path, pixels)
         name = path.relative_to(self._folder).with_suffix("").as_posix()
-        return Reading(name, image, known(depth), _camera(image))
+        return Reading(image, known(depth), _camera(image), name=name)
 
     def problems(self) -> list[str]:
         """Frames that cannot be opened, or lack one of the two arrays."""
@@ -151,7 +157,7 @@ class NyuFrames:
         return found
 
 
-class NyuFolder:
+class NyuFolder(Numbered):
     """Images with 16-bit depth PNGs, in any number of scene folders below ``folder``.
 
     An image is ``rgb/NAME`` or ``rgb/rgb_NAME`` with ``depth/`` beside, or ``rgb_NAME`` with its
@@ -162,6 +168,8 @@ class NyuFolder:
     """
 
     name = "nyu-folder"
+
+    _stride = 0
 
     def __init__(
         self, folder: Path, depth_unit_m: float = MILLIMETRES, camera: Camera | None = None
@@ -176,6 +184,9 @@ class NyuFolder:
     def __len__(self) -> int:
         return len(self._images)
 
+    def _places(self) -> list[Place]:
+        return numbered(self._images)
+
     def read(self, index: int) -> Reading:
         """Reading ``index``."""
         path = pick(self._images, index, self.name)
@@ -186,7 +197,7 @@ class NyuFolder:
             size = f"{camera.width}x{camera.height}, as the camera"
             raise SourceError(f"{path}", expected=size, got=f"{width}x{height}")
         name = path.relative_to(self._folder).with_suffix("").as_posix()
-        return Reading(name, image, depth, camera)
+        return Reading(image, depth, camera, name=name)
 
     def problems(self) -> list[str]:
         """Images that are broken, and depth that is missing, broken or not of 16 bits."""

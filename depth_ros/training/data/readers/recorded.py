@@ -12,10 +12,10 @@ import numpy as np
 from depth_ros.errors import DepthError, SourceError
 from depth_ros.preprocess import make_rectify
 from depth_ros.sources import Item, Source
-from depth_ros.training.data.readers.reading import Reading
+from depth_ros.training.data.readers.reading import OneRecording, Reading
 
 
-class Recorded:
+class Recorded(OneRecording):
     """The images of a source by index, rectified where their camera is known.
 
     Reading forward costs what the source costs; going back starts it again. Depth and camera are

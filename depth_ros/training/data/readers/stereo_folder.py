@@ -13,7 +13,13 @@ from depth_ros.errors import SourceError
 from depth_ros.frame import Camera, Frame
 from depth_ros.preprocess import make_rectify
 from depth_ros.training.data.readers.euroc import rectifying_cameras
-from depth_ros.training.data.readers.files import IMAGE_SUFFIXES, listed, pick, problems_of
+from depth_ros.training.data.readers.files import (
+    IMAGE_SUFFIXES,
+    listed,
+    numbered,
+    pick,
+    problems_of,
+)
 from depth_ros.training.data.readers.images import read_rgb
 from depth_ros.training.data.readers.kitti_calibration import (
     camera_of,
@@ -21,7 +27,7 @@ from depth_ros.training.data.readers.kitti_calibration import (
     read_projection,
 )
 from depth_ros.training.data.readers.kitti_odometry import read_poses
-from depth_ros.training.data.readers.reading import Reading
+from depth_ros.training.data.readers.reading import Numbered, Place, Reading
 
 _PAIRS = (
     ("image_l", "image_r"),
@@ -42,7 +48,7 @@ class _Rig:
     baseline_m: float
 
 
-class StereoFolder:
+class StereoFolder(Numbered):
     """Pairs of the same name in two folders: image_l and image_r, image_2 and 3, 0 and 1, left and
     right, or cam0 and cam1 (with or without data/).
 
@@ -54,11 +60,14 @@ class StereoFolder:
     Opening it may raise SourceError.
     """
 
+    _stride = 0
+
     def __init__(self, folder: Path) -> None:
         self.name = folder.resolve().name
         left, right = _sides(folder)
         files, others = _by_name(left), _by_name(right)
         self._pairs = [(i, f, others[n]) for i, (n, f) in enumerate(files.items()) if n in others]
+        self._numbers = numbered(list(files.values()))
         self._alone = [f for n, f in files.items() if n not in others]
         self._alone += [f for n, f in others.items() if n not in files]
         if not self._pairs:
@@ -73,6 +82,9 @@ class StereoFolder:
     def __len__(self) -> int:
         """How many pairs there are."""
         return len(self._pairs)
+
+    def _places(self) -> list[Place]:
+        return [self._numbers[index] for index, *_ in self._pairs]
 
     def read(self, index: int) -> Reading:
         """Pair ``index``, rectified. Raises SourceError."""

@@ -17,9 +17,10 @@ from depth_ros.preprocess import make_rectify
 from depth_ros.sources import Item
 from depth_ros.sources.folder import FolderSource
 from depth_ros.sources.source import Options
-from depth_ros.training.data.readers.files import pick, problems_of
+from depth_ros.training.data.pool import version_problem
+from depth_ros.training.data.readers.files import numbered, pick, problems_of
 from depth_ros.training.data.readers.images import read_rgb
-from depth_ros.training.data.readers.reading import Reading
+from depth_ros.training.data.readers.reading import Numbered, Place, Reading
 
 
 class _Folder(FolderSource):
@@ -36,11 +37,14 @@ class _Folder(FolderSource):
         return self._item(index, image, read_rgb(image))
 
 
-class Uniform:
+class Uniform(Numbered):
     """The images of a folder in the order of their names. Opening it may raise SourceError.
 
-    Images of a camera with lens distortion are rectified; they then have no depth.
+    Images of a camera with lens distortion are rectified; they then have no depth. Where the names
+    are numbers, one that is missing is a gap in the recording.
     """
+
+    _stride = 0
 
     def __init__(self, folder: Path, *, rate_hz: float | None = None) -> None:
         self._folder = folder
@@ -51,6 +55,9 @@ class Uniform:
     def __len__(self) -> int:
         """How many images there are."""
         return len(self._source.files)
+
+    def _places(self) -> list[Place]:
+        return numbered(self._source.files)
 
     def read(self, index: int) -> Reading:
         """Image ``index``. Raises SourceError where it or its depth is damaged."""
@@ -76,10 +83,14 @@ class Uniform:
         found = problems_of(files)
         depth = [d for d in map(self._source.depth_file, files) if d is not None]
         found += problems_of(depth, bits=16)
-        promised = _promised(self._folder / "meta.json")
-        if promised not in (None, len(files)):
-            found.append(f"{self._folder}: meta.json says {promised} frames, got {len(files)}")
-        return found
+        return found + self.general_problems()
+
+    def general_problems(self) -> list[str]:
+        """Another number of images than meta.json says, or another renderer's."""
+        promised, count = _promised(self._folder / "meta.json"), len(self)
+        differs = promised not in (None, count)
+        said = f"{self._folder}: meta.json says {promised} frames, got {count}"
+        return [said] * differs + version_problem(self._folder)
 
 
 def _promised(meta: Path) -> object:

@@ -18,14 +18,14 @@ from depth_ros.errors import SourceError
 from depth_ros.frame import Float32, Float64
 from depth_ros.training.data.readers.files import listed, pick, pinhole, problems_of
 from depth_ros.training.data.readers.images import read_rgb, read_uint16
-from depth_ros.training.data.readers.reading import Reading
+from depth_ros.training.data.readers.reading import Numbered, Place, Reading
 
 SKY = 65535
 _Table = dict[tuple[int, int], Float64]  # by frame and camera
 
 
 @dataclass
-class VirtualKitti2:
+class VirtualKitti2(Numbered):
     """One variation of one scene, such as Scene01/clone, seen by camera 0 (left) or 1."""
 
     folder: Path
@@ -41,6 +41,9 @@ class VirtualKitti2:
     def __len__(self) -> int:
         """How many frames there are."""
         return len(self._images)
+
+    def _places(self) -> list[Place]:
+        return [(self.name, _number(file)) for file in self._images]
 
     def read(self, index: int) -> Reading:
         """Frame ``index`` by number. Raises SourceError."""

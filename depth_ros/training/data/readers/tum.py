@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The depth_ros developers
 # SPDX-License-Identifier: Apache-2.0
-"""RGB-D video in folders: as ScanNet's exporter writes it, and as the TUM benchmark has it."""
+"""RGB-D video in folders, as the TUM benchmark has it: images, depth and poses listed by time."""
 
 from __future__ import annotations
 
@@ -14,22 +14,12 @@ import numpy as np
 
 from depth_ros.errors import SourceError
 from depth_ros.frame import Camera, Float64
-from depth_ros.training.data.readers.files import (
-    IMAGE_SUFFIXES,
-    listed,
-    pick,
-    pinhole,
-    problems_of,
-    read_matrix,
-    reading_file,
-)
+from depth_ros.training.data.readers.files import pick, problems_of, reading_file
 from depth_ros.training.data.readers.images import read_rgb, read_scaled
-from depth_ros.training.data.readers.reading import Reading
+from depth_ros.training.data.readers.reading import Numbered, Place, Reading
 
-MILLIMETRES = 0.001
 TUM_UNIT_M = 1 / 5000  # metres that 1 stands for in TUM's depth PNGs
 TUM_TOLERANCE_NS = 20_000_000  # what the benchmark's own tools take as the same time
-_CENTRED = 0.15  # how far off an image's centre its principal point may be, as a share of its size
 
 # The calibrations of the colour cameras that the benchmark publishes, with OpenCV's distortion.
 TUM_CAMERAS = {
@@ -43,66 +33,6 @@ TUM_CAMERAS = {
 }
 
 
-class ScanNetFolder:
-    """color/N.jpg, depth/N.png (millimetres), pose/N.txt, intrinsic/intrinsic_{color,depth}.txt.
-
-    Poses are 4x4 world from camera in optical axes; one with infinities says that tracking was
-    lost, and is left out. The camera is intrinsic_color, or intrinsic_depth where the images were
-    resized to the depth's size: the one whose principal point lies near the image's middle. The
-    two cameras see nearly the same, so that depth is of the image's field of view.
-    """
-
-    def __init__(self, folder: Path, depth_unit_m: float = MILLIMETRES) -> None:
-        self.name = folder.resolve().name
-        self._folder, self._unit = folder, depth_unit_m
-        self._images = listed(folder / "color", "*", IMAGE_SUFFIXES)
-        paths = [folder / f"intrinsic/intrinsic_{kind}.txt" for kind in ("color", "depth")]
-        self._intrinsics = [path for path in paths if path.is_file()]
-
-    def __len__(self) -> int:
-        return len(self._images)
-
-    def read(self, index: int) -> Reading:
-        """Reading ``index``, in the order of the frames' numbers."""
-        path = pick(self._images, index, self.name)
-        image, depth = read_rgb(path), read_scaled(self._depth(path), self._unit)
-        camera = self._camera(image.shape[1], image.shape[0])
-        return Reading(path.stem, image, depth, camera, self._pose(path))
-
-    def _depth(self, image: Path) -> Path:
-        return self._folder / "depth" / f"{image.stem}.png"
-
-    def _pose(self, image: Path) -> Float64 | None:
-        if not (self._folder / "pose").is_dir():
-            return None
-        pose = read_matrix(self._folder / "pose" / f"{image.stem}.txt", 4, 4)
-        return pose if np.isfinite(pose).all() else None
-
-    def _camera(self, width: int, height: int) -> Camera | None:
-        for path in self._intrinsics:
-            k = read_matrix(path, 4, 4)
-            camera = pinhole(path, width, height, k[0, 0], k[1, 1], k[0, 2], k[1, 2])
-            off = max(abs(camera.cx / (width - 1) - 0.5), abs(camera.cy / (height - 1) - 0.5))
-            if off < _CENTRED:
-                return camera
-        return None
-
-    def problems(self) -> list[str]:
-        """Images, depth, poses and intrinsics that are missing or broken."""
-        found = problems_of(self._images)
-        found += problems_of((self._depth(path) for path in self._images), bits=16)
-        if (self._folder / "pose").is_dir():
-            found += problems_of(self._folder / "pose" / f"{p.stem}.txt" for p in self._images)
-        if not self._intrinsics:
-            found.append(f"{self._folder / 'intrinsic'}: no intrinsics")
-        for path in self._intrinsics:
-            try:
-                read_matrix(path, 4, 4)
-            except SourceError as error:
-                found.append(str(error))
-        return found
-
-
 @dataclass(frozen=True, slots=True)
 class _Stamped:
     """A line of a TUM list: a time, and what stands behind it."""
@@ -111,7 +41,7 @@ class _Stamped:
     values: tuple[str, ...]
 
 
-class TumFolder:
+class TumFolder(Numbered):
     """rgb.txt, depth.txt (1/5000 m) and, where there is one, groundtruth.txt.
 
     An image goes with the depth nearest in time, at most ``tolerance_ns`` away and each used
@@ -168,6 +98,13 @@ class TumFolder:
     def __len__(self) -> int:
         return len(self._entries)
 
+    def _places(self) -> list[Place]:
+        """Numbers are of frames of the usual time; a longer one is a gap."""
+        stamps = [color.stamp_ns for color, _, _ in self._entries]
+        usual = max(float(np.median(np.diff(stamps))), 1.0) if len(stamps) > 1 else 1.0
+        steps = np.maximum(np.rint(np.diff(stamps) / usual), 1).astype(int)
+        return [(self.name, int(n)) for n in np.concatenate([[0], np.cumsum(steps)])]
+
     def read(self, index: int) -> Reading:
         """Reading ``index``, in the order of time."""
         color, depth, pose = pick(self._entries, index, self.name)
@@ -178,8 +115,8 @@ class TumFolder:
             raise SourceError(f"{path}", expected=f"{camera.width}x{camera.height}", got=size)
         metres = read_scaled(self._folder / depth.values[0], self._unit)
         world_from_camera = _pose(self._folder / "groundtruth.txt", pose) if pose else None
-        name, stamp = path.stem, color.stamp_ns
-        return Reading(name, image, metres, camera, world_from_camera, stamp)
+        stamp = color.stamp_ns
+        return Reading(image, metres, camera, world_from_camera, stamp, name=path.stem)
 
     def problems(self) -> list[str]:
         """Lines that say nothing, and images and depth that are missing or broken."""
@@ -228,15 +165,24 @@ def _pose(path: Path, line: _Stamped) -> Float64:
     """4x4 from tx ty tz qx qy qz qw; SourceError unless the quaternion is of about unit length."""
     with reading_file(path):
         values = np.array(line.values, np.float64)
-    length = np.linalg.norm(values[3:])
-    if not (np.isfinite(values).all() and abs(length - 1) < 0.01):
+    unit = abs(np.linalg.norm(values[3:]) - 1) < 0.01
+    if not (np.isfinite(values).all() and unit):
         raise SourceError(f"a pose in {path}", expected="a unit quaternion", got=line.values)
-    x, y, z, w = values[3:] / length
     pose = np.eye(4)
-    pose[:3, 3] = values[:3]
-    pose[:3, :3] = [
-        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-    ]
+    pose[:3, :3], pose[:3, 3] = rotation_of(values[3:]), values[:3]
     return pose
+
+
+def rotation_of(quaternion: Float64) -> Float64:
+    """3x3 of (x, y, z, w), which need not be of length 1. SourceError where it is 0."""
+    length = float(np.linalg.norm(quaternion))
+    if not length > 0:
+        raise SourceError("quaternion of a pose", expected="not zero", got=quaternion.tolist())
+    x, y, z, w = quaternion / length
+    return np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+        ]
+    )
