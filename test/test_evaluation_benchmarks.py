@@ -229,7 +229,7 @@ def test_files_of_the_benchmark(tmp_path: Path) -> None:
     data = {
         "depth": truth.depth,
         "edges": np.eye(120, 160, dtype=np.uint8),
-        "calib": truth.calib,
+        "calib": truth.calib.T,
         "mask_invalid": invalid,
         "mask_wall": truth.planes["wall"][0],
         "mask_wall_paras": truth.planes["wall"][1],

@@ -13,14 +13,16 @@ import cv2
 import numpy as np
 import pytest
 from conftest import write_counting_engine, write_tiny_engine
+from recordings import SMALL, write_recording
 
 from depth_ros.errors import FrameError
 from depth_ros.frame import Camera
 from depth_ros.training.evaluation.cli import main
 from depth_ros.training.evaluation.depth import Judged
-from depth_ros.training.evaluation.maps import read_maps, read_truth, read_unit
+from depth_ros.training.evaluation.maps import read_maps, read_unit
 from depth_ros.training.evaluation.plots import error_map
 from depth_ros.training.evaluation.tables import Bins, bins_table
+from depth_ros.training.evaluation.truth import read_truth
 
 DataDir = Callable[[str], Path]
 ZOO = Path(__file__).resolve().parent.parent / "engines"
@@ -37,19 +39,12 @@ def _evaluate(folder: Path, *arguments: object) -> dict[str, Any]:
 
 def _recording(folder: Path, depths: list[float], step_m: float = 0.0) -> Path:
     """Walls at these distances, in the uniform layout; the camera goes on by ``step_m``."""
-    (folder / "rgb").mkdir(parents=True)
-    (folder / "depth").mkdir()
     poses = np.tile(np.eye(4), (len(depths), 1, 1))
-    for i, depth in enumerate(depths):
-        poses[i, 2, 3] = i * step_m
-        cv2.imwrite(str(folder / f"rgb/{i:06d}.jpg"), np.full((48, 64, 3), 51, np.uint8))
-        raw = np.full((48, 64), round(1000 * depth), np.uint16)
-        cv2.imwrite(str(folder / f"depth/{i:06d}.png"), raw)
-    np.savetxt(folder / "poses.txt", poses.reshape(-1, 16))
-    size = {"width": 64, "height": 48, "fx": 60, "fy": 60, "cx": 31.5, "cy": 23.5}
-    meta = {"name": "walls", "frames": len(depths), **size, "depth": "unit mm", "poses": "yes"}
-    (folder / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
-    return folder
+    poses[:, 2, 3] = step_m * np.arange(len(depths))
+    images = [np.full((48, 64, 3), 51, np.uint8) for _ in depths]
+    walls = [np.full((48, 64), round(1000 * depth)) for depth in depths]
+    meta = {"name": "walls", "frames": len(depths), **SMALL, "depth": "unit mm", "poses": "yes"}
+    return write_recording(folder, images, walls, poses, suffix="jpg", **meta)
 
 
 def test_golden_numbers(data_dir: DataDir, tmp_path: Path) -> None:
@@ -65,17 +60,25 @@ def test_golden_numbers(data_dir: DataDir, tmp_path: Path) -> None:
 
 
 def test_a_zoo_entry_on_real_frames(data_dir: DataDir, tmp_path: Path) -> None:
-    """The same as the runtime's own decode at the image's size, and within its card's bounds."""
+    """The same as the runtime's own decode at the image's size."""
     pytest.importorskip("openvino")
+    from depth_ros.decode import Decode
     from depth_ros.engines import open_engine
-    from depth_ros.training.evaluate import measure
+    from depth_ros.metrics import average, depth_metrics
+    from depth_ros.preprocess import ToInput
 
     entry, part = ZOO / "fastdepth_indoor", f"{data_dir('icl_livingroom1')}:100:103"
     asked = "--engine", entry, "--precision", "fp32", "--backend", "openvino", "--truth", part
     found = _evaluate(tmp_path, "--protocol", "scaled", *asked, "--plots", tmp_path / "plots")
     engine = open_engine(entry, "openvino", precision="fp32", threads=1)
-    expected = measure(engine, part)["network scaled"]
+    to_input, decode = ToInput(engine.spec), Decode(engine.spec, "image")
+    rows = []
+    for reading in map(read_truth(part).reading, range(3)):
+        assert reading.camera is not None and reading.depth is not None
+        depth, _, _ = decode(engine.infer(to_input(reading.image)), reading.camera)
+        rows.append(depth_metrics(depth, reading.depth, scale=True))
     engine.close()
+    expected = average(rows)
     assert found["frames"] == 3
     assert found["done"][-1].startswith("engine fastdepth_indoor (openvino, ")
     assert found["done"][-1].endswith(", fp32)")
@@ -104,7 +107,7 @@ def test_the_network_sees_the_protocols_window(tmp_path: Path) -> None:
     608 of 640 columns are left for 64, so that its 500 px become 500 * 64 / 608.
     """
     from depth_ros.engines import open_engine
-    from depth_ros.training.data import Item
+    from depth_ros.training.data.readers.reading import Reading
     from depth_ros.training.evaluation.depth import place
     from depth_ros.training.evaluation.predict import EnginePredictor
     from depth_ros.training.evaluation.protocols import PROTOCOLS
@@ -115,7 +118,7 @@ def test_the_network_sees_the_protocols_window(tmp_path: Path) -> None:
     entry = write_tiny_engine(tmp_path / "tiny", canonical_focal_px=50.0)
     engine = open_engine(entry, "onnxruntime")
     camera = Camera(640, 480, 500, 500, 319.5, 239.5)
-    seen = EnginePredictor(engine, "stclstm_input")(Item(image, None, camera))
+    seen = EnginePredictor(engine, "stclstm_input")(Reading(image, None, camera))
     engine.close()
     expected = 1.8 * (500 * 64 / 608) / 50
     assert seen.values == pytest.approx(np.full((48, 64), expected), abs=1e-5)
@@ -126,15 +129,15 @@ def test_the_network_sees_the_protocols_window(tmp_path: Path) -> None:
 
 def test_a_pool_of_rendered_views(tiny_engine: Path, tmp_path: Path) -> None:
     """1.8 m predicted for 2 m, for both or the second of two views."""
-    from depth_ros.training.data import Item
-    from depth_ros.training.data.rendered import write_item
+    from depth_ros.training.data.pool import write_view
+    from depth_ros.training.data.readers.reading import Reading
 
     pytest.importorskip("onnxruntime")
     (tmp_path / "pool").mkdir()
     camera = Camera(64, 48, 60, 60, 31.5, 23.5)
     for name, depth in (("a", 1.8), ("b", 2.0)):
         image, truth = np.full((48, 64, 3), 51, np.uint8), np.full((48, 64), depth, np.float32)
-        write_item(tmp_path / f"pool/{name}.npz", Item(image, truth, camera))
+        write_view(tmp_path / f"pool/{name}.npz", Reading(image, truth, camera))
     asked = "--protocol", "metric", "--engine", tiny_engine, "--backend", "onnxruntime", "--truth"
     both = _evaluate(tmp_path, *asked, tmp_path / "pool")
     assert (both["frames"], both["abs_rel"]) == (2, pytest.approx(0.05, abs=1e-3))
@@ -144,17 +147,17 @@ def test_a_pool_of_rendered_views(tiny_engine: Path, tmp_path: Path) -> None:
 
 def test_memory_ends_with_each_view_of_a_pool(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
-    from depth_ros.training.data import Item
-    from depth_ros.training.data.rendered import write_item
+    from depth_ros.training.data.pool import write_view
+    from depth_ros.training.data.readers.reading import Reading
 
     (tmp_path / "pool").mkdir()
-    item = Item(
+    item = Reading(
         np.zeros((48, 64, 3), np.uint8),
         np.ones((48, 64), np.float32),
         Camera(64, 48, 60, 60, 31.5, 23.5),
     )
     for name in "ab":
-        write_item(tmp_path / f"pool/{name}.npz", item)
+        write_view(tmp_path / f"pool/{name}.npz", item)
     entry = write_counting_engine(tmp_path / "counting")
     asked = "--engine", entry, "--backend", "onnxruntime", "--truth", tmp_path / "pool"
     assert _evaluate(tmp_path, "--protocol", "metric", *asked)["rmse"] == pytest.approx(0)
@@ -248,7 +251,7 @@ def test_ibims_of_the_command(tmp_path: Path) -> None:
     depth[:, 40:] = 4.0
     edges = np.zeros((60, 80), np.uint8)
     edges[:, 40] = 1
-    calib = np.array([[80.0, 0, 40], [0, 80, 30], [0, 0, 1]])
+    calib = np.array([[80.0, 0, 0], [0, 80, 0], [40, 30, 1]])  # K transposed
     labels = np.zeros((60, 80), np.uint8)
     labels[:, :40] = 1
     paras = np.array([[1, 0, 0, 0, 0, 1.0, 0, -2]])
@@ -301,6 +304,14 @@ def test_motion_of_the_command(tmp_path: Path) -> None:
         (["--protocol", "scaled", "--unit", "miles"], "got miles"),
         (["--protocol", "whdr", "--scale", "median"], "it has its own, got median"),
         (["--protocol", "scaled", "--uncertainty", "one.npy"], "--protocol completion"),
+        (["--protocol", "scaled", "--gain", "0.5"], "only with --engine"),
+        (["--protocol", "scaled", "--frame-by-frame"], "only with --engine"),
+        (["--protocol", "scaled", "--card", "x"], "only with --engine"),
+        (["--protocol", "scaled", "--truth", "one.npy", "two.npy"], "several --truth"),
+        (["--protocol", "scaled", "--truth-depth", "raw"], "got maps alone"),
+        (["--protocol", "whdr", "--baseline", "constant"], "a protocol of depth"),
+        (["--protocol", "scaled", "--truth", "kitti_raw:nowhere"], "no nowhere"),
+        (["--protocol", "stereo_scale", "--truth", "."], "no pairs in ."),
         (["--protocol", "self_consistency", "--pred", "two.npy", "--truth", "two.npy"], "folder"),
     ],
 )

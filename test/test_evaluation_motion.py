@@ -11,10 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 from conftest import write_engine, write_tiny_engine
+from recordings import SMALL, write_recording
 
 from depth_ros.engines.spec import EngineSpec, TensorSpec
 from depth_ros.training.evaluation.cli import main
@@ -46,14 +46,9 @@ def _entry(folder: Path, motion: list[float]) -> Path:
 
 def _recording(folder: Path, poses: np.ndarray) -> Path:
     """Grey images without depth, in the uniform layout."""
-    (folder / "rgb").mkdir(parents=True)
-    for i in range(len(poses)):
-        cv2.imwrite(str(folder / f"rgb/{i:06d}.jpg"), np.full((48, 64, 3), 51, np.uint8))
-    np.savetxt(folder / "poses.txt", poses.reshape(-1, 16))
-    size = {"width": 64, "height": 48, "fx": 60, "fy": 60, "cx": 31.5, "cy": 23.5}
-    meta = {"name": "grey", "frames": len(poses), **size, "depth": None, "poses": "yes"}
-    (folder / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
-    return folder
+    images = [np.full((48, 64, 3), 51, np.uint8) for _ in poses]
+    meta = {"name": "grey", "frames": len(poses), **SMALL, "depth": None, "poses": "yes"}
+    return write_recording(folder, images, (), poses, suffix="jpg", **meta)
 
 
 def _evaluate(folder: Path, *arguments: object) -> dict[str, Any]:

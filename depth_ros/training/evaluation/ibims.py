@@ -25,7 +25,7 @@ EDGE_LIMIT = 10.0  # pixels beyond which an edge is no match
 
 @dataclass(frozen=True)
 class Annotated:
-    """One image's truth: ``depth`` (H, W) metres, NaN unknown; ``edges`` (H, W) bool; ``calib``
+    """One image's truth: ``depth`` (H, W) metres, NaN unknown; ``edges`` (H, W) bool; ``calib`` K,
     3x3; ``planes``: of each kind the labelled image (label j + 1 is row j) and its rows of
     parameters, the unit normal in columns 4 to 6 (x right, y into the image, z up)."""
 
@@ -55,7 +55,7 @@ def read_annotated(path: Path) -> Annotated:
         label, rows = data.get(f"mask_{kind}"), data.get(f"mask_{kind}_paras")
         if label is not None and rows is not None and np.size(rows):
             planes[kind] = (np.asarray(label), np.atleast_2d(np.asarray(rows, np.float64)))
-    calib = np.asarray(data["calib"], np.float64)
+    calib = np.asarray(data["calib"], np.float64).T  # the files hold K transposed
     return Annotated(depth, np.asarray(data["edges"]) > 0, calib, planes)
 
 

@@ -14,8 +14,6 @@ import numpy as np
 
 from depth_ros.errors import FrameError, SourceError
 from depth_ros.frame import Float64
-from depth_ros.training.data import Item, open_sequence
-from depth_ros.training.data.rendered import read_item as read_view
 
 SUFFIXES = (".npy", ".npz", ".png")
 UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "1/256": 1 / 256, "1/5000": 1 / 5000}
@@ -30,26 +28,6 @@ class Maps:
 
     def __len__(self) -> int:
         return len(self.names)
-
-
-@dataclass(frozen=True)
-class Truth:
-    """True depth and, where it comes from a recording, the items with image, camera and pose.
-
-    ``successive``: the items are frames of one video, which a network with memory may remember.
-    """
-
-    maps: Maps
-    read_item: Callable[[int], Item] | None = None
-    successive: bool = True
-
-    def item(self, index: int) -> Item:
-        """The item of map ``index``; SourceError where there are only maps."""
-        if self.read_item is None:
-            raise SourceError(
-                "truth", expected="a data set's folder, with images and cameras", got="maps alone"
-            )
-        return self.read_item(index)
 
 
 def read_unit(text: str | None) -> float | None:
@@ -84,24 +62,6 @@ def read_maps(path: Path, unit: float | None = None) -> Maps:
     return Maps(names, lambda index: maps[index])
 
 
-def read_truth(text: str, unit: float | None = None) -> Truth:
-    """Truth from files, from a recording in the uniform layout, or from a pool of rendered views.
-
-    The latter two are FOLDER or FOLDER:first:stop. Frames that have no depth are still in it, all
-    NaN, because a network with memory has to see them.
-    """
-    folder, part = dataset_part(text)
-    pool = sorted(folder.glob("*.npz")) if folder.is_dir() else []
-    if (folder / "meta.json").is_file():
-        sequence = open_sequence(folder)
-        return _items([f"{i:06d}" for i in range(len(sequence))], sequence.item, part)
-    if pool and _has_images(pool[0]):
-        return _items([path.stem for path in pool], lambda i: read_view(pool[i]), part, False)
-    if part:
-        raise SourceError(f"{folder / 'meta.json'}", expected="a recording", got="no file")
-    return Truth(read_maps(folder, unit))
-
-
 def check_counts(predictions: list[str], truths: list[str]) -> None:
     """FrameError unless there is a prediction for each truth, with the first that is missing."""
     if len(predictions) != len(truths):
@@ -112,55 +72,6 @@ def check_counts(predictions: list[str], truths: list[str]) -> None:
             got=len(predictions),
             fix=f"The first without a partner is {missing[0]}." if missing else None,
         )
-
-
-def dataset_part(text: str) -> tuple[Path, str]:
-    """FOLDER:first:stop as FOLDER and ``first:stop``; a path that exists is not taken apart."""
-    if Path(text).exists():
-        return Path(text), ""
-    pieces = text.rsplit(":", 2)
-    for count in range(len(pieces) - 1, 0, -1):
-        folder = Path(":".join(pieces[:count]))
-        if folder.is_dir():
-            return folder, ":".join(pieces[count:])
-    return Path(text), ""
-
-
-def part_of(part: str, count: int) -> slice:
-    """``first:stop`` of ``count`` frames, either left out for all; SourceError outside them."""
-    begin, _, end = part.partition(":")
-    try:
-        first, stop = int(begin or 0), int(end or count)
-    except ValueError:
-        first, stop = -1, -1
-    if not 0 <= first < stop <= count:
-        raise SourceError("part of a recording", expected=f"within 0:{count}", got=part)
-    return slice(first, stop)
-
-
-def _items(
-    names: list[str], item: Callable[[int], Item], part: str, successive: bool = True
-) -> Truth:
-    chosen = part_of(part, len(names))
-
-    def read_item(index: int) -> Item:
-        return item(chosen.start + index)
-
-    def read(index: int) -> Float64:
-        found = read_item(index)
-        if found.depth is None:
-            return np.full(found.image.shape[:2], np.nan)
-        return found.depth.astype(np.float64)
-
-    return Truth(Maps(names[chosen], read), read_item, successive)
-
-
-def _has_images(path: Path) -> bool:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return "image" in file.files
-    except (OSError, ValueError) as error:
-        raise SourceError(f"cannot read {path}: {error}") from error
 
 
 def _only(path: Path, unit: float | None) -> Float64:

@@ -14,12 +14,17 @@ from depth_ros.training.evaluation.crops import crop_window
 
 Task = Literal[
     "depth", "fastdepth", "ibims", "stereo", "completion", "whdr", "ordinal", "tcc",
-    "self_consistency", "ate", "ate_snippets", "kitti_odometry",
+    "self_consistency", "stereo_scale", "ate", "ate_snippets", "kitti_odometry",
 ]  # fmt: skip
 Resize = Literal["depth", "inverse", "nearest", "corners"]
 Scale = Literal["none", "median", "sequence"] | float
 
-_FIXED = ("stereo", "completion", "whdr")  # tasks without a choice of crop and scale
+_FIXED = (
+    "stereo",
+    "completion",
+    "whdr",
+    "stereo_scale",
+)  # tasks without a choice of crop and scale
 _RESIZE_WORDS = {
     "depth": "depth resized linearly to the truth's size",
     "inverse": "inverse depth resized linearly to the truth's size, then inverted",
@@ -59,6 +64,16 @@ class Protocol:
     def is_motion(self) -> bool:
         """Whether it compares trajectories and not images."""
         return self.task in ("ate", "ate_snippets", "kitti_odometry")
+
+    @property
+    def has_baseline(self) -> bool:
+        """Whether it compares depth of single images, so that a constant can be judged too."""
+        return not self.is_motion and self.task not in (
+            "stereo",
+            "completion",
+            "whdr",
+            "fastdepth",
+        )
 
     def words(self) -> list[str]:
         """What is done, in the order in which it is done."""
@@ -134,6 +149,10 @@ _ALL = (
     Protocol(
         "self_consistency", "each frame against the next, through the true motion",
         task="self_consistency", scale="sequence",
+    ),
+    Protocol(
+        "stereo_scale", "the metric scale, against depth by matching a stereo pair",
+        task="stereo_scale", resize="inverse",
     ),
     Protocol("ate", "absolute trajectory error after alignment (Umeyama 1991)", task="ate"),
     Protocol("ate_snippets", "ATE of 5-frame snippets, scaled (SfMLearner)", task="ate_snippets"),

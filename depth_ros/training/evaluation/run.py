@@ -15,13 +15,13 @@ import numpy as np
 from depth_ros.errors import FrameError
 from depth_ros.frame import Float32, Float64
 from depth_ros.metrics import known
-from depth_ros.training.evaluation import relative, temporal
+from depth_ros.training.evaluation import relative
 from depth_ros.training.evaluation.crops import crop_window
 from depth_ros.training.evaluation.depth import Judged, Row, judge, measure, summarise
-from depth_ros.training.evaluation.maps import Truth
 from depth_ros.training.evaluation.predict import Prediction
 from depth_ros.training.evaluation.protocols import Protocol
 from depth_ros.training.evaluation.tables import confidence_bins, range_bins
+from depth_ros.training.evaluation.truth import Truth
 
 PAIRS = 20000  # random pairs of an image for ORD
 
@@ -32,7 +32,8 @@ Watch = Callable[[int, str, Judged], None]
 @dataclass
 class Outcome:
     """``measures`` over ``frames`` frames; ``skipped`` those without known truth; ``done`` in
-    words; ``ranges`` and ``reliability`` rows of tables.Bins; ``rows`` of each frame."""
+    words; ``ranges`` and ``reliability`` rows of tables.Bins; ``rows`` of each frame;
+    ``baseline`` the measures of a constant depth, if asked for; ``precision`` the engine's."""
 
     protocol: Protocol
     measures: Row
@@ -42,6 +43,8 @@ class Outcome:
     ranges: list[dict[str, float]] = field(default_factory=list)
     reliability: list[dict[str, float]] = field(default_factory=list)
     rows: list[dict[str, Any]] = field(default_factory=list)
+    baseline: Row = field(default_factory=dict)
+    precision: str = ""
 
     def summary(self) -> dict[str, Any]:
         """For JSON: the measures at the top level; what is not a number is None."""
@@ -51,6 +54,7 @@ class Outcome:
             "skipped": self.skipped,
             "done": self.done,
             **self.measures,
+            **({"baseline": self.baseline} if self.baseline else {}),
             "ranges": self.ranges,
             "reliability": self.reliability,
             "per_frame": self.rows,
@@ -92,7 +96,7 @@ def evaluate_depth(
         raise FrameError("frames to judge", expected="known truth", got=f"none in {skipped}")
     return Outcome(
         protocol,
-        _summary(protocol, rows),
+        mean_of(protocol, rows),
         len(rows),
         protocol.words(),
         skipped,
@@ -139,36 +143,6 @@ def sequence_factor(protocol: Protocol, predictions: Iterable[Prediction], truth
     return float(np.median(found))
 
 
-def evaluate_tcc(
-    protocol: Protocol, predictions: Iterable[Prediction], truth: Truth, watch: Watch | None = None
-) -> Outcome:
-    """Accuracy of every frame, and tcc the mean over pairs of successive frames."""
-    return _over_pairs(protocol, predictions, truth, _change, watch)
-
-
-def evaluate_consistency(
-    protocol: Protocol, predictions: Iterable[Prediction], truth: Truth, watch: Watch | None = None
-) -> Outcome:
-    """Accuracy of every frame, and pair_consistency's means; truth has to be a recording."""
-
-    def compare(index: int, before: Judged, after: Judged) -> Row:
-        this, following = truth.item(index - 1), truth.item(index)
-        pose, next_pose = this.world_from_camera, following.world_from_camera
-        if this.camera is None or pose is None or next_pose is None:
-            raise FrameError("truth for self_consistency", expected="camera and poses", got="none")
-        next_from_this = np.linalg.inv(next_pose) @ pose
-        height, width = before.truth.shape
-        images = None
-        if this.image.shape[:2] == (height, width):
-            images = this.image, following.image
-        camera = this.camera.scaled(width, height)
-        return temporal.pair_consistency(
-            before.prediction, after.prediction, camera, next_from_this, images
-        )
-
-    return _over_pairs(protocol, predictions, truth, compare, watch)
-
-
 def ordinal_measures(index: int, judged: Judged) -> Row:
     """ord and d3r of one frame; d3r is NaN where no neighbouring cells are at an edge."""
     with np.errstate(invalid="ignore"):
@@ -192,36 +166,7 @@ def _naming(name: str) -> Iterator[None]:
         raise FrameError(f"frame {name}: {error}") from error
 
 
-def _over_pairs(
-    protocol: Protocol,
-    predictions: Iterable[Prediction],
-    truth: Truth,
-    compare: Callable[[int, Judged, Judged], Row],
-    watch: Watch | None,
-) -> Outcome:
-    last: list[tuple[int, Judged]] = []
-    pairs: list[Row] = []
-
-    def extra(index: int, judged: Judged) -> Row:
-        if last and last[-1][0] == index - 1:
-            pairs.append(compare(index, last[-1][1], judged))
-        last[:] = [(index, judged)]
-        return {}
-
-    outcome = evaluate_depth(protocol, predictions, truth, extra=extra, watch=watch)
-    if not pairs:
-        raise FrameError("successive frames with truth", expected="two or more", got=1)
-    outcome.measures |= _summary(protocol, pairs)
-    outcome.measures["pairs"] = float(len(pairs))
-    return outcome
-
-
-def _change(_: int, before: Judged, after: Judged) -> Row:
-    value = temporal.tcc(before.prediction, after.prediction, before.truth, after.truth)
-    return {"tcc": value}
-
-
-def _summary(protocol: Protocol, rows: list[Row]) -> Row:
+def mean_of(protocol: Protocol, rows: list[Row]) -> Row:
     """As the protocol pools; measures that some frames lack are averaged over the others."""
     if "pixels" in rows[0] and protocol.pool == "pixels":
         return summarise(protocol, rows)

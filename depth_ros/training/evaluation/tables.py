@@ -70,13 +70,24 @@ def confidence_bins() -> Bins:
 
 
 def summary_table(
-    title: str, frames: int, measures: Mapping[str, float], done: Sequence[str]
+    title: str,
+    frames: int,
+    measures: Mapping[str, float],
+    done: Sequence[str],
+    baseline: Mapping[str, float] | None = None,
 ) -> str:
-    """Title and what was done, then each measure on its line, the common ones first."""
+    """Title and what was done, then each measure on its line, the common ones first.
+
+    ``baseline``, the measures of a constant depth, stands beside them.
+    """
     names = [n for n in FIRST if n in measures] + [n for n in measures if n not in FIRST]
     width = max((len(n) for n in names), default=0)
     lines = [f"{title} ({frames} frames)", *(f"  {line}" for line in done), ""]
-    lines += [f"  {name:{width}}  {measures[name]:10.5g}" for name in names]
+    beside = dict.fromkeys(names, "")
+    if baseline:
+        lines.append(f"  {'':{width}}  {'network':>10}  {'constant':>10}")
+        beside = {name: f"  {baseline[name]:10.5g}" for name in names if name in baseline}
+    lines += [f"  {name:{width}}  {measures[name]:10.5g}{beside.get(name, '')}" for name in names]
     return "\n".join(lines)
 
 

@@ -1,124 +1,86 @@
 # SPDX-FileCopyrightText: 2026 The depth_ros developers
 # SPDX-License-Identifier: Apache-2.0
-"""What the command asks for, and which code answers it."""
+"""Which code does what the command asks for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 
-from depth_ros.errors import ConfigError, SourceError
-from depth_ros.frame import Float64
+from depth_ros.errors import SourceError
 from depth_ros.metrics import average, depth_metrics, known
-from depth_ros.training.evaluation import ibims, relative, run, stereo, trajectories
+from depth_ros.training.data.readers.ibims import Ibims
+from depth_ros.training.evaluation import ibims, pairs, relative, run, stereo, stereo_scale
 from depth_ros.training.evaluation.completion import ause, completion_metrics
 from depth_ros.training.evaluation.depth import Judged, Row
-from depth_ros.training.evaluation.maps import (
-    Maps,
-    Truth,
-    check_counts,
-    dataset_part,
-    part_of,
-    read_maps,
-    read_truth,
-    read_unit,
+from depth_ros.training.evaluation.disturb import NOTHING
+from depth_ros.training.evaluation.maps import Maps, check_counts, read_maps, read_unit
+from depth_ros.training.evaluation.paths import evaluate_path
+from depth_ros.training.evaluation.predict import (
+    EnginePredictions,
+    Prediction,
+    constant,
+    from_files,
 )
-from depth_ros.training.evaluation.motion import follow
-from depth_ros.training.evaluation.predict import EnginePredictions, Prediction, from_files
-from depth_ros.training.evaluation.protocols import Protocol
+from depth_ros.training.evaluation.request import Request
+from depth_ros.training.evaluation.truth import Truth
 
 KITTI_UNIT = 1 / 256  # of KITTI's PNGs of depth (metres) and of disparity (pixels)
-
-
-@dataclass(frozen=True)
-class Request:
-    """The command's arguments; one of ``pred`` and ``engine`` is given."""
-
-    protocol: Protocol
-    truth: str
-    pred: Path | None = None
-    engine: Path | None = None
-    kind: str = "depth"
-    unit: str | None = None
-    truth_unit: str | None = None
-    uncertainty: Path | None = None
-    backend: str = "auto"
-    precision: str = "auto"
-    watch: run.Watch | None = None
+Predictions = Iterable[Prediction]
+Judge = Callable[[Request, Truth, Predictions, "run.Watch | None"], run.Outcome]
 
 
 def evaluate(request: Request) -> run.Outcome:
     """Does what the request asks for; DepthError where it cannot."""
-    protocol, task = request.protocol, request.protocol.task
-    if protocol.is_motion:
-        return _motion(request)
+    task = request.protocol.task
+    if request.protocol.is_motion:
+        return evaluate_path(request)
     special = {"whdr": _whdr, "stereo": _stereo, "completion": _completion, "ibims": _ibims}
     if task in special:
         return special[task](request)
-    truth = read_truth(request.truth, read_unit(request.truth_unit))
+    truth = request.read_truth()
+    if task == "stereo_scale":
+        truth = stereo_scale.stereo_truth(truth)
+    return _finished(request, truth, _judge)
+
+
+def _finished(request: Request, truth: Truth, judge: Judge) -> run.Outcome:
+    """Judges the predictions and, if asked for, the baseline; says what made the predictions."""
     predictions = _predictions(request, truth)
-    if task == "tcc":
-        outcome = run.evaluate_tcc(protocol, predictions, truth, request.watch)
-    elif task == "self_consistency":
-        outcome = run.evaluate_consistency(protocol, predictions, truth, request.watch)
-    else:
-        extra = run.ordinal_measures if task == "ordinal" else None
-        outcome = run.evaluate_depth(
-            protocol, predictions, truth, extra=extra, watch=request.watch
-        )
+    outcome = judge(request, truth, predictions, request.watch)
     if isinstance(predictions, EnginePredictions):
         outcome.done.append(predictions.description)
+        outcome.precision = predictions.precision
+    if request.disturb != NOTHING:
+        outcome.done.append(request.disturb.words())
+    if request.baseline:
+        outcome.baseline = judge(request, truth, constant(truth), None).measures
     return outcome
 
 
-def read_path(text: str) -> Float64:
-    """Poses (N, 4, 4) of a file, or of a recording: FOLDER or FOLDER:first:stop."""
-    folder, part = dataset_part(text)
-    if not folder.is_dir():
-        return trajectories.read_poses(folder)
-    poses = trajectories.read_poses(folder / "poses.txt")
-    return poses[part_of(part, len(poses))]
-
-
-def _motion(request: Request) -> run.Outcome:
-    protocol = request.protocol
-    truth = read_path(request.truth)
-    ours, lost, origin = _path(request)
-    if protocol.task == "ate":
-        measures = trajectories.path_errors(ours, truth)
-        words = ["positions aligned by a similarity (ate) and by a rigid motion (ate_rigid)"]
-    elif protocol.task == "ate_snippets":
-        measures = trajectories.snippet_errors(ours, truth)
-        words = [f"snippets of {trajectories.SNIPPET} poses, each in its first frame and scaled"]
-    else:
-        scaled = protocol.scale != "none"
-        if not isinstance(protocol.scale, str):
-            ours[:, :3, 3] *= protocol.scale
-            scaled = False
-        measures = trajectories.segment_errors(ours, truth, scale=scaled)
-        words = [f"scale: {'aligned over the sequence' if scaled else protocol.scale}"]
-    measures |= {} if lost is None else {"lost": float(lost)}
-    return run.Outcome(protocol, measures, len(truth), [*protocol.words(), *words, origin])
-
-
-def _path(request: Request) -> tuple[Float64, int | None, str]:
-    """Poses, how many frames were lost where that is known, and where the poses come from."""
-    if request.engine is None:
-        return trajectories.read_poses(_file(request)), None, "poses from a file"
-    recording = read_truth(request.truth)
-    found = follow(request.engine, recording, request.backend, request.precision)
-    origin = "pose network" if found.source == "network" else "visual odometry on its depth"
-    return found.poses, found.lost, f"engine {request.engine.name}, {origin}"
+def _judge(
+    request: Request, truth: Truth, predictions: Predictions, watch: run.Watch | None
+) -> run.Outcome:
+    protocol, task = request.protocol, request.protocol.task
+    if task == "tcc":
+        return pairs.evaluate_tcc(protocol, predictions, truth, watch)
+    if task == "self_consistency":
+        return pairs.evaluate_consistency(protocol, predictions, truth, watch)
+    if task == "stereo_scale":
+        return stereo_scale.evaluate_scale(protocol, predictions, truth, watch)
+    extra = run.ordinal_measures if task == "ordinal" else None
+    return run.evaluate_depth(protocol, predictions, truth, extra=extra, watch=watch)
 
 
 def _ibims(request: Request) -> run.Outcome:
-    """Truth is a .mat or .npz of iBims-1, or a folder of them."""
-    files = _files(Path(request.truth), (".mat", ".npz"))
+    """Truth is a .mat or .npz of iBims-1 or a folder of them, for an engine one of .mat."""
+    path = Path(request.truth.removeprefix("ibims:"))
+    data = None if request.engine is None else Ibims(path)
+    files = _files(path, (".mat", ".npz")) if data is None else data.paths
     names = [file.stem for file in files]
-    truth = Truth(Maps(names, lambda index: ibims.read_annotated(files[index]).depth))
+    truth = Truth(Maps(names, lambda index: ibims.read_annotated(files[index]).depth), data)
 
     def extra(index: int, judged: Judged) -> Row:
         annotated = ibims.read_annotated(files[index])
@@ -129,16 +91,18 @@ def _ibims(request: Request) -> run.Outcome:
             **ibims.directed_errors(judged.prediction, judged.truth),
         }
 
-    predictions = _predictions(request, truth)
-    return run.evaluate_depth(
-        request.protocol, predictions, truth, extra=extra, watch=request.watch
-    )
+    def judge(
+        request: Request, truth: Truth, predictions: Predictions, watch: run.Watch | None
+    ) -> run.Outcome:
+        return run.evaluate_depth(request.protocol, predictions, truth, extra=extra, watch=watch)
+
+    return _finished(request, truth, judge)
 
 
 def _stereo(request: Request) -> run.Outcome:
     """Disparity in pixels, and depth by KITTI's focal length and baseline, clamped to the cap."""
     protocol = request.protocol
-    predicted = _maps(_file(request), request.unit)
+    predicted = _maps(request.file(), request.unit)
     truth = _maps(Path(request.truth), request.truth_unit)
     check_counts(predicted.names, truth.names)
     rows = []
@@ -158,7 +122,7 @@ def _stereo(request: Request) -> run.Outcome:
 
 
 def _completion(request: Request) -> run.Outcome:
-    predicted = _maps(_file(request), request.unit)
+    predicted = _maps(request.file(), request.unit)
     truth = _maps(Path(request.truth), request.truth_unit)
     check_counts(predicted.names, truth.names)
     doubts = None if request.uncertainty is None else read_maps(request.uncertainty)
@@ -194,34 +158,29 @@ def _outcome(request: Request, names: list[str], rows: list[Row], words: list[st
     return run.Outcome(protocol, average(rows), len(rows), done, rows=frames)
 
 
-def _predictions(request: Request, truth: Truth) -> EnginePredictions | Iterator[Prediction]:
+def _predictions(request: Request, truth: Truth) -> Predictions:
     if request.engine is not None:
-        window, backend = request.protocol.window, request.backend
-        return EnginePredictions(request.engine, truth, window, backend, request.precision)
+        return EnginePredictions(
+            request.engine,
+            truth,
+            request.protocol.window,
+            request.backend,
+            request.precision,
+            request.alone,
+        )
     maps = _depths(request)
     check_counts(maps.names, truth.maps.names)
     return from_files(maps, request.kind)
 
 
 def _depths(request: Request) -> Maps:
-    return read_maps(_file(request), read_unit(request.unit))
+    return read_maps(request.file(), read_unit(request.unit))
 
 
 def _maps(path: Path, unit: str | None) -> Maps:
     """Maps whose PNGs have KITTI's unit unless another is given."""
     pictures = path.suffix == ".png" or (path.is_dir() and any(path.glob("*.png")))
     return read_maps(path, read_unit(unit) or (KITTI_UNIT if pictures else None))
-
-
-def _file(request: Request) -> Path:
-    if request.pred is None:
-        raise ConfigError(
-            f"predictions for {request.protocol.name}",
-            expected="files (--pred)",
-            got="an engine",
-            fix="This protocol needs more than the depth of one image.",
-        )
-    return request.pred
 
 
 def _files(path: Path, suffixes: tuple[str, ...]) -> list[Path]:

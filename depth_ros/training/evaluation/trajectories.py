@@ -15,6 +15,7 @@ import numpy as np
 from depth_ros.errors import FrameError, SourceError
 from depth_ros.frame import Float64
 from depth_ros.metrics import align, trajectory_error
+from depth_ros.training.data.readers.tum import rotation_of
 
 SNIPPET = 5
 LENGTHS_M = (100, 200, 300, 400, 500, 600, 700, 800)
@@ -34,7 +35,7 @@ def read_poses(path: Path) -> Float64:
         poses[:, :3] = values.reshape(-1, 3, 4)
     elif values.shape[1] == 8:
         poses[:, :3, 3] = values[:, 1:4]
-        poses[:, :3, :3] = [_rotation(q) for q in values[:, 4:]]
+        poses[:, :3, :3] = [rotation_of(q) for q in values[:, 4:]]
     else:
         raise SourceError(
             f"poses in {path}", expected="12, 16 or 8 numbers a line", got=values.shape[1]
@@ -148,21 +149,6 @@ def _segment(
 def _angle(rotation: Float64) -> float:
     """arccos((tr R - 1) / 2), radians."""
     return float(np.arccos(np.clip((np.trace(rotation) - 1) / 2, -1.0, 1.0)))
-
-
-def _rotation(quaternion: Float64) -> Float64:
-    """3x3 of (x, y, z, w), which need not be of length 1."""
-    length = float(np.linalg.norm(quaternion))
-    if not length > 0:
-        raise SourceError("quaternion of a pose", expected="not zero", got=quaternion.tolist())
-    x, y, z, w = quaternion / length
-    return np.array(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-        ]
-    )
 
 
 def _check(estimate: Float64, truth: Float64, least: int) -> None:
