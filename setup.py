@@ -32,7 +32,16 @@ setup(
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/depth_ros"]),
         (SHARE, ["package.xml"]),
-        ("lib/depth_ros", ["scripts/depth_node", "scripts/camera_node", "scripts/depth_cli"]),
+        (
+            "lib/depth_ros",
+            [
+                "scripts/depth_node",
+                "scripts/camera_node",
+                "scripts/depth_cli",
+                "scripts/depth_eval",
+                "scripts/depth_train",
+            ],
+        ),
         *shipped("launch/*.py", "config/*", "engines/*/*", "training/*.yaml", "training/*.md"),
     ],
     entry_points={
@@ -41,6 +50,7 @@ setup(
             "camera_node = depth_ros.camera_node:main",
             "depth_cli = depth_ros.cli:main",
             "depth_eval = depth_ros.training.evaluation.cli:main",
+            "depth_train = depth_ros.training.cli:main",
         ],
     },
     python_requires=">=3.10",
@@ -71,7 +81,17 @@ setup(
         "convert": ["onnx>=1.16", "onnxruntime>=1.17", "safetensors>=0.4"],
         # To read published data sets.
         "data": ["h5py>=3.6", "scipy>=1.8"],
-        "train": ["torch==2.13.0", "onnx>=1.16", "safetensors>=0.4"],
+        # depth_train and depth_eval, beside what "run" brings.
+        "train": [
+            "matplotlib>=3.5",
+            "onnx>=1.16",
+            "pyyaml>=5.4",
+            "safetensors>=0.4",
+            "scipy>=1.8",
+            "tensorboard>=2.12",
+            "torch==2.13.0",
+            "tqdm>=4.60",
+        ],
         "test": [
             "build",
             "colcon-core",

@@ -41,6 +41,16 @@ def data_dir() -> Callable[[str], Path]:
 
 
 @pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Several threads of torch only get into each other's way on what is this small."""
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
 def tiny_engine(tmp_path: Path) -> Path:
     """The folder of a network of one convolution: depth = 1 + 4 * mean of r, g, b in [0, 1].
 

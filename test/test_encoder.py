@@ -15,9 +15,8 @@ openvino = pytest.importorskip("openvino")
 
 from depth_ros.engines.networks.fastdepth import PRUNED, FastDepth  # noqa: E402
 from depth_ros.errors import EngineError  # noqa: E402
-from depth_ros.training.data.sequence import read_image  # noqa: E402
+from depth_ros.training.data.readers.images import read_rgb  # noqa: E402
 from depth_ros.training.encoder import load_encoder, restore_normalisation  # noqa: E402
-from depth_ros.training.sources import normalise  # noqa: E402
 
 FILE = "mobilenet_v1_1.0_224_quant_embedding_extractor.tflite"
 
@@ -38,10 +37,10 @@ def _features(network: FastDepth, x: torch.Tensor, tensorflow_padding: bool) -> 
 
 def test_features_are_those_of_the_file(data_dir: Callable[[str], Path]) -> None:
     path = data_dir("imagenet_encoders") / FILE
-    image = read_image(data_dir("sevenscenes_redkitchen") / "rgb/000100.jpg")[8:232, 48:272]
+    image = read_rgb(data_dir("sevenscenes_redkitchen") / "rgb/000100.jpg")[8:232, 48:272]
     network = FastDepth().eval()
     load_encoder(network, path)
-    pixels = normalise(torch.from_numpy(image.copy())[None])
+    pixels = (torch.from_numpy(image.copy())[None].movedim(-1, 1).float() - 127.5) / 127.5
 
     core = openvino.Core()
     model = core.read_model(path)

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("depth_ros", "engines", "config", "launch", "training", "resource", "scripts")
 FILES = ("setup.py", "pyproject.toml", "package.xml", "README.md", "LICENSE")
 SHIPPED = ("launch/*.py", "config/*", "engines/*/*", "training/*.yaml", "training/*.md")
-EXECUTABLES = ("depth_node", "camera_node", "depth_cli")
+EXECUTABLES = ("depth_node", "camera_node", "depth_cli", "depth_eval", "depth_train")
 JUNK = ("__pycache__", "*.pyc", "*.egg-info")
 # rosdep's names for what the runtime imports; the message packages have their own name.
 ROSDEP = {"numpy": "python3-numpy", "cv2": "python3-opencv", "tqdm": "python3-tqdm"}

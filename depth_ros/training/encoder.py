@@ -1,23 +1,30 @@
 # SPDX-FileCopyrightText: 2026 The depth_ros developers
 # SPDX-License-Identifier: Apache-2.0
-"""MobileNet V1 weights from a quantised tflite file (ImageNet) for FastDepth's encoder.
+"""ImageNet weights for encoders: MobileNet V1 for FastDepth's, ResNets for the others.
 
-In the file batch norm is folded into the weights and a bias; here the bias becomes the batch
-norm's shift again, with statistics 0 and 1. TensorFlow pads a layer of stride 2 only at the
-bottom and right, torch on all sides, so features sit one pixel off: training settles that.
+MobileNet V1 comes from a quantised tflite file. In it batch norm is folded into the weights and
+a bias; here the bias becomes the batch norm's shift again, with statistics 0 and 1. TensorFlow
+pads a layer of stride 2 only at the bottom and right, torch on all sides, so features sit one
+pixel off: training settles that.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
 
+from depth_ros.engines.networks.fastdepth import FastDepth
+from depth_ros.engines.networks.resnet import ResNet
+from depth_ros.engines.weights import load_state
 from depth_ros.errors import EngineError
+
+CLASSIFIER = "fc."  # of a ResNet: not part of an encoder
 
 Float32 = npt.NDArray[np.float32]
 
@@ -45,11 +52,49 @@ def _evaluate(core: Any, output: Any) -> Float32:
     return np.array(next(iter(compiled([]).values())), np.float32)
 
 
-def load_encoder(network: nn.Module, path: Path) -> None:
+def load_resnets(
+    network: nn.Module, state: dict[str, torch.Tensor], parts: tuple[str, ...] = ()
+) -> set[str]:
+    """Copies a ResNet with torchvision's names into those of ``network``.
+
+    Returns the names of the tensors that it has given a value.
+
+    An encoder of several stacked images gets the first layer's weights for each of them, divided
+    by their number, so that equal images give the features of one (Monodepth2). ``parts`` are the
+    beginnings of the names of those encoders that are meant. EngineError where nothing fits.
+    """
+    found: set[str] = set()
+    for name, module in network.named_modules():
+        if isinstance(module, ResNet) and f"{name}.".startswith(parts or ""):
+            images = module.conv1.in_channels // 3
+            own = {k: v for k, v in state.items() if not k.startswith(CLASSIFIER)}
+            if images > 1 and "conv1.weight" in own:
+                own["conv1.weight"] = own["conv1.weight"].repeat(1, images, 1, 1) / images
+            load_state(module, own, "the encoder's file")
+            found |= {f"{name}.{k}" for k in own}
+    if not found:
+        raise EngineError(
+            f"encoder of {type(network).__name__}",
+            expected="a ResNet" + (f" in {', '.join(parts)}" if parts else ""),
+            got="none",
+            fix="FastDepth's encoder is a MobileNet V1: name a .tflite file.",
+        )
+    return found
+
+
+def load_encoder(network: nn.Module, path: Path) -> set[str]:
     """Copy the file's convolutions into a full-width FastDepth's conv0 to conv13.
 
+    Returns the names of the tensors that it has given a value.
     Raises EngineError where the widths differ.
     """
+    if not isinstance(network, FastDepth):
+        raise EngineError(
+            f"encoder weights {path.name}",
+            expected="FastDepth, whose encoder is a MobileNet V1",
+            got=type(network).__name__,
+            fix="Name a .safetensors or .pth file of a ResNet.",
+        )
     pairs = list(zip(_layers(network, nn.Conv2d), _layers(network, nn.BatchNorm2d), strict=True))
     with torch.no_grad():
         for (conv, norm), (weight, bias) in zip(pairs, read_convolutions(path), strict=True):
@@ -63,6 +108,7 @@ def load_encoder(network: nn.Module, path: Path) -> None:
             conv.weight.copy_(torch.from_numpy(weight))
             norm.bias.copy_(torch.from_numpy(bias))
             norm.running_var.fill_(1.0 - norm.eps)
+    return {k for k in network.state_dict() if k.startswith("conv")}
 
 
 def _layers(network: nn.Module, kind: type[nn.Module]) -> list[Any]:
@@ -70,25 +116,48 @@ def _layers(network: nn.Module, kind: type[nn.Module]) -> list[Any]:
     return [m for stage in stages for m in stage.children() if isinstance(m, kind)]
 
 
-def restore_normalisation(network: nn.Module, images: list[torch.Tensor]) -> None:
+def is_folded(network: nn.Module, loaded: Collection[str]) -> bool:
+    """Whether batch norms among the ``loaded`` tensors were folded into the convolutions.
+
+    Such a norm has a mean of 0 and still a shift. Those that never move do not count.
+    """
+    was_training = network.training
+    network.train()
+    found = any(
+        f"{name}.running_mean" in loaded
+        and not torch.any(cast(torch.Tensor, norm.running_mean))
+        and bool(torch.any(norm.bias))
+        for name, norm in network.named_modules()
+        if isinstance(norm, nn.BatchNorm2d) and norm.training
+    )
+    network.train(was_training)
+    return found
+
+
+def restore_normalisation(
+    network: nn.Module,
+    images: Iterable[torch.Tensor],
+    ask: Callable[[nn.Module, torch.Tensor], object] | None = None,
+) -> None:
     """Give the batch norms the statistics of real images, without changing the output.
 
     A ``log_depth`` head, whose statistics never move, stays as it is.
 
     Layer by layer, statistics are measured on ``images`` ((N, 3, H, W) each) and scale and shift
     are set to undo them. Training then starts from the ImageNet features with live batch norm.
+    ``ask`` runs the network on them, by default its forward; norms that then see nothing stay.
     """
-    head = "decode_conv6.1"
+    network.train()  # those that are not in training now never are
     norms: list[Any] = [
-        m for n, m in network.named_modules() if isinstance(m, nn.BatchNorm2d) and n != head
+        m for m in network.modules() if isinstance(m, nn.BatchNorm2d) and m.training
     ]
     seen: dict[nn.Module, list[torch.Tensor]] = {norm: [] for norm in norms}
     hooks = [norm.register_forward_hook(_recorder(seen[norm])) for norm in norms]
     network.eval()
     with torch.no_grad():
         for batch in images:
-            network(batch)
-        for norm in norms:
+            network(batch) if ask is None else ask(network, batch)
+        for norm in (n for n in norms if seen[n]):
             mean, square = torch.stack(seen[norm]).mean(dim=0)
             variance = (square - mean**2).clamp_min(1e-4)
             gain = norm.weight / torch.sqrt(norm.running_var + norm.eps)
