@@ -16,7 +16,7 @@ openvino = pytest.importorskip("openvino")
 from depth_ros.engines.networks.fastdepth import PRUNED, FastDepth  # noqa: E402
 from depth_ros.errors import EngineError  # noqa: E402
 from depth_ros.training.data.readers.images import read_rgb  # noqa: E402
-from depth_ros.training.encoder import load_encoder, restore_normalisation  # noqa: E402
+from depth_ros.training.encoder import load_mobilenets, restore_normalisation  # noqa: E402
 
 FILE = "mobilenet_v1_1.0_224_quant_embedding_extractor.tflite"
 
@@ -39,7 +39,7 @@ def test_features_are_those_of_the_file(data_dir: Callable[[str], Path]) -> None
     path = data_dir("imagenet_encoders") / FILE
     image = read_rgb(data_dir("sevenscenes_redkitchen") / "rgb/000100.jpg")[8:232, 48:272]
     network = FastDepth().eval()
-    load_encoder(network, path)
+    load_mobilenets(network, path)
     pixels = (torch.from_numpy(image.copy())[None].movedim(-1, 1).float() - 127.5) / 127.5
 
     core = openvino.Core()
@@ -67,4 +67,4 @@ def test_features_are_those_of_the_file(data_dir: Callable[[str], Path]) -> None
 def test_other_widths_are_refused(data_dir: Callable[[str], Path]) -> None:
     pruned = FastDepth(PRUNED)
     with pytest.raises(EngineError, match="empty string"):
-        load_encoder(pruned, data_dir("imagenet_encoders") / FILE)
+        load_mobilenets(pruned, data_dir("imagenet_encoders") / FILE)

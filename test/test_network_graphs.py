@@ -29,6 +29,7 @@ ARITHMETIC = ("Subgraph", "Eltwise", "Math", "BatchNormInference", "MVN")
         ("fastdepth", "depth", 38, 3),  # the additive skips, after the upsampling
         ("monodepth2", "depth", 20 + 11, 0),
         ("monodepth2", "pose", 20 + 4, 1),
+        ("monodepth2_mobilenet", "depth", 27 + 11, 0),
         ("stclstm", "depth", 20 + 1 + 4 * 3 + 4 * 3 + 1 + 4 + 4, 1),  # the cell's products
     ],
 )

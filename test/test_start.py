@@ -166,7 +166,7 @@ def test_encoders_of_other_networks_are_refused(tmp_path: Path) -> None:
         load_start(network(0), start, tmp_path, no_images)
     with pytest.raises(EngineError, match=r"layer1\.0\.conv1\.weight"):
         load_start(network(0, "monodepth2_r50"), start, tmp_path, no_images)
-    with pytest.raises(EngineError, match=r"MobileNet V1, got Monodepth2"):
+    with pytest.raises(EngineError, match=r"expected a MobileNet, got none"):
         load_start(network(0, "monodepth2"), StartConfig(encoder="m.tflite"), tmp_path, no_images)
     with pytest.raises(EngineError, match=r"gone\.safetensors"):
         load_start(network(0), StartConfig(encoder="gone.safetensors"), tmp_path, no_images)

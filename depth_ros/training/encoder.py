@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The depth_ros developers
 # SPDX-License-Identifier: Apache-2.0
-"""ImageNet weights for encoders: MobileNet V1 for FastDepth's, ResNets for the others.
+"""ImageNet weights for encoders: MobileNet V1 and ResNets.
 
 MobileNet V1 comes from a quantised tflite file. In it batch norm is folded into the weights and
 a bias; here the bias becomes the batch norm's shift again, with statistics 0 and 1. TensorFlow
@@ -20,6 +20,7 @@ import torch
 from torch import nn
 
 from depth_ros.engines.networks.fastdepth import FastDepth
+from depth_ros.engines.networks.mobilenet import WIDTHS, MobileNet
 from depth_ros.engines.networks.resnet import ResNet
 from depth_ros.engines.weights import load_state
 from depth_ros.errors import EngineError
@@ -33,6 +34,8 @@ def read_convolutions(path: Path) -> list[tuple[Float32, Float32]]:
     """(weight, bias) of every convolution, in order; weights (out, in / groups, k, k)."""
     import openvino
 
+    if not path.is_file():
+        raise EngineError(f"no encoder weights {path}", fix="Name a .tflite file below data.")
     core = openvino.Core()
     found: list[tuple[Float32, Float32]] = []
     for node in core.read_model(path).get_ordered_ops():
@@ -55,65 +58,95 @@ def _evaluate(core: Any, output: Any) -> Float32:
 def load_resnets(
     network: nn.Module, state: dict[str, torch.Tensor], parts: tuple[str, ...] = ()
 ) -> set[str]:
-    """Copies a ResNet with torchvision's names into those of ``network``.
+    """Copies a ResNet with torchvision's names into those of ``network``; see load_encoders."""
+    own = {k: v for k, v in state.items() if not k.startswith(CLASSIFIER)}
+    return load_encoders(network, ResNet, "conv1.weight", own, parts)
 
-    Returns the names of the tensors that it has given a value.
 
-    An encoder of several stacked images gets the first layer's weights for each of them, divided
-    by their number, so that equal images give the features of one (Monodepth2). ``parts`` are the
-    beginnings of the names of those encoders that are meant. EngineError where nothing fits.
+def load_mobilenets(network: nn.Module, path: Path, parts: tuple[str, ...] = ()) -> set[str]:
+    """Copies a tflite file's convolutions into FastDepth, or the MobileNets of ``network``.
+
+    Their batch norms only add. EngineError where the widths differ; see load_encoders.
+    """
+    if not isinstance(network, FastDepth):
+        encoders_in(network, MobileNet, parts)
+        return load_encoders(network, MobileNet, "conv0.0.weight", mobilenet_state(path), parts)
+    widths = network.config.encoder
+    if widths != WIDTHS:
+        raise EngineError(
+            f"encoder weights {path.name}",
+            expected=f"layers of widths {widths}",
+            got=WIDTHS,
+            fix="Set encoder to an empty string for networks of other widths.",
+        )
+    own = mobilenet_state(path)
+    network.load_state_dict(own, strict=False)
+    return set(own)
+
+
+def mobilenet_state(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a MobileNet from a tflite file."""
+    network = MobileNet()
+    convolutions = [m for m in network.modules() if isinstance(m, nn.Conv2d)]
+    norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
+    with torch.no_grad():
+        for conv, norm, (weight, bias) in zip(
+            convolutions, norms, read_convolutions(path), strict=True
+        ):
+            conv.weight.copy_(torch.from_numpy(weight))
+            norm.bias.copy_(torch.from_numpy(bias))
+            cast(torch.Tensor, norm.running_var).fill_(1.0 - norm.eps)
+    return network.state_dict()
+
+
+def load_encoders(
+    network: nn.Module,
+    kind: type[nn.Module],
+    first: str,
+    state: dict[str, torch.Tensor],
+    parts: tuple[str, ...] = (),
+) -> set[str]:
+    """Copies a state into all encoders of that kind; returns the names that have a value now.
+
+    An encoder of several stacked images gets the ``first`` layer's weights for each of them,
+    divided by their number, so that equal images give the features of one (Monodepth2). ``parts``
+    are the beginnings of the names of those encoders that are meant. EngineError where nothing
+    fits.
     """
     found: set[str] = set()
-    for name, module in network.named_modules():
-        if isinstance(module, ResNet) and f"{name}.".startswith(parts or ""):
-            images = module.conv1.in_channels // 3
-            own = {k: v for k, v in state.items() if not k.startswith(CLASSIFIER)}
-            if images > 1 and "conv1.weight" in own:
-                own["conv1.weight"] = own["conv1.weight"].repeat(1, images, 1, 1) / images
-            load_state(module, own, "the encoder's file")
-            found |= {f"{name}.{k}" for k in own}
+    for name, module in encoders_in(network, kind, parts).items():
+        images = module.state_dict()[first].shape[1] // 3
+        own = dict(state)
+        if images > 1 and first in own:
+            own[first] = own[first].repeat(1, images, 1, 1) / images
+        load_state(module, own, "the encoder's file")
+        found |= {f"{name}.{k}" for k in own}
+    return found
+
+
+def encoders_in(
+    network: nn.Module, kind: type[nn.Module], parts: tuple[str, ...]
+) -> dict[str, nn.Module]:
+    """The encoders of that kind, by name; EngineError if there is none."""
+    found = {
+        name: module
+        for name, module in network.named_modules()
+        if isinstance(module, kind) and f"{name}.".startswith(parts or "")
+    }
     if not found:
         raise EngineError(
             f"encoder of {type(network).__name__}",
-            expected="a ResNet" + (f" in {', '.join(parts)}" if parts else ""),
+            expected=f"a {kind.__name__}" + (f" in {', '.join(parts)}" if parts else ""),
             got="none",
-            fix="FastDepth's encoder is a MobileNet V1: name a .tflite file.",
+            fix="A .tflite file is for MobileNets V1, .safetensors and .pth files for ResNets.",
         )
     return found
 
 
-def load_encoder(network: nn.Module, path: Path) -> set[str]:
-    """Copy the file's convolutions into a full-width FastDepth's conv0 to conv13.
-
-    Returns the names of the tensors that it has given a value.
-    Raises EngineError where the widths differ.
-    """
-    if not isinstance(network, FastDepth):
-        raise EngineError(
-            f"encoder weights {path.name}",
-            expected="FastDepth, whose encoder is a MobileNet V1",
-            got=type(network).__name__,
-            fix="Name a .safetensors or .pth file of a ResNet.",
-        )
-    pairs = list(zip(_layers(network, nn.Conv2d), _layers(network, nn.BatchNorm2d), strict=True))
-    with torch.no_grad():
-        for (conv, norm), (weight, bias) in zip(pairs, read_convolutions(path), strict=True):
-            if conv.weight.shape != weight.shape:
-                raise EngineError(
-                    f"encoder weights {path.name}",
-                    expected=f"a layer of shape {tuple(conv.weight.shape)}",
-                    got=weight.shape,
-                    fix="Set encoder to an empty string for networks of other widths.",
-                )
-            conv.weight.copy_(torch.from_numpy(weight))
-            norm.bias.copy_(torch.from_numpy(bias))
-            norm.running_var.fill_(1.0 - norm.eps)
-    return {k for k in network.state_dict() if k.startswith("conv")}
-
-
-def _layers(network: nn.Module, kind: type[nn.Module]) -> list[Any]:
-    stages = [network.get_submodule(f"conv{i}") for i in range(14)]
-    return [m for stage in stages for m in stage.children() if isinstance(m, kind)]
+def copy_encoder(network: nn.Module, source: nn.Module, parts: tuple[str, ...]) -> None:
+    """Gives the encoders of ``parts`` the weights of ``source``, one of the same kind."""
+    first = "conv1.weight" if isinstance(source, ResNet) else "conv0.0.weight"
+    load_encoders(network, type(source), first, source.state_dict(), parts)
 
 
 def is_folded(network: nn.Module, loaded: Collection[str]) -> bool:

@@ -17,7 +17,7 @@ from depth_ros.share import engine_folder
 from depth_ros.training.config import StartConfig
 from depth_ros.training.encoder import (
     is_folded,
-    load_encoder,
+    load_mobilenets,
     load_resnets,
     restore_normalisation,
 )
@@ -67,7 +67,7 @@ def load_imagenet(network: nn.Module, path: Path, parts: tuple[str, ...] = ()) -
     Returns the names of the tensors that it has given a value.
     """
     if path.suffix == ".tflite":
-        return load_encoder(network, path)
+        return load_mobilenets(network, path, parts)
     state = state_of(path) if path.suffix == ".safetensors" else read_state(path)[0]
     return load_resnets(network, state, parts)
 

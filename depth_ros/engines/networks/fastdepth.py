@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from depth_ros.engines.networks.architecture import Architecture, Part
+from depth_ros.engines.networks.mobilenet import MEAN, STD, STRIDES, WIDTHS, conv_bn, conv_dw
 from depth_ros.engines.spec import TensorSpec
 
-STRIDES = (2, 1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1)
 PAPER = "Wofk et al., FastDepth: Fast Monocular Depth Estimation on Embedded Systems, ICRA 2019"
 SKIPS = {2: 5, 3: 3, 4: 1}  # the decoder stage: the encoder stage that is added after it
 
@@ -33,10 +33,7 @@ class FastDepthConfig:
     would wash out its scale, and upsamples bilinearly.
     """
 
-    encoder: tuple[int, ...] = (
-        *(32, 64, 128, 128, 256, 256),
-        *(512, 512, 512, 512, 512, 512, 1024, 1024),
-    )
+    encoder: tuple[int, ...] = WIDTHS
     decoder: tuple[int, ...] = (512, 256, 128, 64, 32, 1)
     output: Literal["metres", "log_depth"] = "metres"
 
@@ -45,27 +42,6 @@ PRUNED = FastDepthConfig(
     encoder=(16, 56, 88, 120, 144, 256, 408, 376, 272, 288, 296, 328, 480, 512),
     decoder=(200, 256, 120, 56, 16, 1),
 )
-
-
-def conv_bn(c_in: int, c_out: int, stride: int) -> nn.Sequential:
-    """The stem: a full 3x3 convolution."""
-    return nn.Sequential(
-        nn.Conv2d(c_in, c_out, 3, stride, 1, bias=False),
-        nn.BatchNorm2d(c_out),
-        nn.ReLU6(inplace=True),
-    )
-
-
-def conv_dw(c_in: int, c_out: int, stride: int) -> nn.Sequential:
-    """MobileNet V1's block: depthwise 3x3, then pointwise."""
-    return nn.Sequential(
-        nn.Conv2d(c_in, c_in, 3, stride, 1, groups=c_in, bias=False),
-        nn.BatchNorm2d(c_in),
-        nn.ReLU6(inplace=True),
-        nn.Conv2d(c_in, c_out, 1, bias=False),
-        nn.BatchNorm2d(c_out),
-        nn.ReLU6(inplace=True),
-    )
 
 
 def depthwise(channels: int) -> nn.Sequential:
@@ -174,8 +150,7 @@ def parts(network: nn.Module, width: int, height: int) -> dict[str, Part]:
         return {"depth": Part(network, image, (depth,), {"kind": "metres", "metric": True})}
     # The paper feeds pixels from 0 to 1; this head is ours and is trained from -1 to 1.
     depth = TensorSpec("log_depth", (1, 1, height // 2, width // 2))
-    centred = {"mean": (0.5,) * 3, "std": (0.5,) * 3}
-    facts = {"kind": "log_depth", "metric": True, **centred}
+    facts = {"kind": "log_depth", "metric": True, "mean": MEAN, "std": STD}
     return {"depth": Part(LogDepth(network), image, (depth,), facts)}
 
 

@@ -21,7 +21,9 @@ from typing import Any, Literal, cast
 import torch
 from torch import Tensor, nn
 
+from depth_ros.engines.networks import mobilenet
 from depth_ros.engines.networks.architecture import Architecture, Part, State
+from depth_ros.engines.networks.mobilenet import MobileNet
 from depth_ros.engines.networks.monodepth2_decoders import DepthDecoder, PoseDecoder
 from depth_ros.engines.networks.resnet import ResNet
 from depth_ros.engines.spec import TensorSpec
@@ -44,6 +46,7 @@ class Monodepth2Config:
     """
 
     layers: Literal[18, 50] = 18
+    encoder: Literal["resnet", "mobilenet_v1"] = "resnet"
     scales: tuple[int, ...] = (0, 1, 2, 3)
     min_depth: float = 0.1
     max_depth: float = 100.0
@@ -53,6 +56,8 @@ class Monodepth2Config:
     def __post_init__(self) -> None:
         if self.layers not in (18, 50):
             raise ValueError(f"layers: expected 18 or 50, got {self.layers}")
+        if self.encoder not in ("resnet", "mobilenet_v1"):
+            raise ValueError(f"encoder: expected resnet or mobilenet_v1, got {self.encoder}")
         if not {0} <= set(self.scales) <= {0, 1, 2, 3}:
             raise ValueError(f"scales: expected 0 and others up to 3, got {self.scales}")
         if not 0 < self.min_depth < self.max_depth:
@@ -62,11 +67,12 @@ class Monodepth2Config:
 
 
 class Encoder(nn.Module):
-    """A ResNet for one image, or for several that are stacked."""
+    """A ResNet or MobileNet for one image, or for several that are stacked."""
 
-    def __init__(self, layers: int, images: int = 1) -> None:
+    def __init__(self, config: Monodepth2Config, images: int = 1) -> None:
         super().__init__()
-        self.encoder = ResNet(layers, images)
+        light = config.encoder == "mobilenet_v1"
+        self.encoder = MobileNet(images) if light else ResNet(config.layers, images)
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """Five feature maps, the largest first."""
@@ -110,10 +116,10 @@ class Monodepth2(nn.Module):
     def __init__(self, config: Monodepth2Config | None = None) -> None:
         super().__init__()
         self.config = config = config or Monodepth2Config()
-        self.encoder = Encoder(config.layers)
+        self.encoder = Encoder(config)
         self.depth = DepthDecoder(self.encoder.encoder.widths, config.scales)
         if config.pose:
-            self.pose_encoder = Encoder(config.layers, images=2)
+            self.pose_encoder = Encoder(config, images=2)
             self.pose = PoseDecoder(self.pose_encoder.encoder.widths[-1])
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
@@ -143,7 +149,9 @@ def parts(network: nn.Module, width: int, height: int) -> dict[str, Part]:
         )
     whole = cast(Monodepth2, network)
     unit = whole.config.unit_m
-    pixels = {"mean": (MEAN,) * 3, "std": (STD,) * 3, "smallest": SMALLEST}
+    light = whole.config.encoder == "mobilenet_v1"
+    mean, std = (mobilenet.MEAN, mobilenet.STD) if light else ((MEAN,) * 3, (STD,) * 3)
+    pixels = {"mean": mean, "std": std, "smallest": SMALLEST}
     common = {**pixels, "metric": unit is not None}
     depth = Part(
         DepthHalf(whole.config, whole.encoder, whole.depth),
@@ -205,4 +213,5 @@ def _architecture(config: Monodepth2Config) -> Architecture:
 ARCHITECTURES = {
     "monodepth2": _architecture(Monodepth2Config()),
     "monodepth2_r50": _architecture(Monodepth2Config(layers=50)),
+    "monodepth2_mobilenet": _architecture(Monodepth2Config(encoder="mobilenet_v1")),
 }

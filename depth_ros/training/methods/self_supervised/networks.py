@@ -14,7 +14,7 @@ from depth_ros.engines.networks import NETWORKS
 from depth_ros.engines.networks.fastdepth import FastDepth, set_constant_output
 from depth_ros.engines.networks.monodepth2 import Monodepth2
 from depth_ros.errors import ConfigError
-from depth_ros.training.encoder import load_resnets
+from depth_ros.training import encoder
 from depth_ros.training.warp import rigid
 
 _LEAST_M = 0.01  # networks that say metres may say 0
@@ -79,7 +79,7 @@ def copy_encoder(network: nn.Module) -> None:
     Its first layer sees two images, with half the weights each: equal ones give one's features.
     """
     if isinstance(network, Monodepth2) and network.config.pose:
-        load_resnets(network, network.encoder.encoder.state_dict(), ("pose_encoder.",))
+        encoder.copy_encoder(network, network.encoder.encoder, ("pose_encoder.",))
 
 
 def start_at(network: nn.Module, depth_m: float) -> None:
