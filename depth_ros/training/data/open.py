@@ -21,7 +21,13 @@ def open_data(source: SourceConfig, root: Path) -> DataSet:
     """
     path = source.where(root)
     if source.kind != "rendered" and not path.exists():
-        raise SourceError(f"no {path}", expected=f"data of the kind {source.kind}", got="nothing")
+        made = f"Make it: python -m depth_ros.training.data.rendered {path} --scenes 1000"
+        raise SourceError(
+            f"no {path}",
+            expected=f"data of the kind {source.kind}",
+            got="nothing",
+            fix=made if source.kind == "pool" else None,
+        )
     data = OPENERS[source.kind](path, source)
     if source.scenes or source.skip_scenes or source.scene_weights:
         data = _of_scenes(data, source)
