@@ -21,11 +21,14 @@ from typing import Any, Literal, cast
 import torch
 from torch import Tensor, nn
 
-from depth_ros.engines.networks import mobilenet
 from depth_ros.engines.networks.architecture import Architecture, Part, State
-from depth_ros.engines.networks.mobilenet import MobileNet
+from depth_ros.engines.networks.encoders import (
+    EncoderName,
+    check_encoder,
+    make_encoder,
+    normalisation,
+)
 from depth_ros.engines.networks.monodepth2_decoders import DepthDecoder, PoseDecoder
-from depth_ros.engines.networks.resnet import ResNet
 from depth_ros.engines.spec import TensorSpec
 from depth_ros.errors import EngineError
 
@@ -46,7 +49,7 @@ class Monodepth2Config:
     """
 
     layers: Literal[18, 50] = 18
-    encoder: Literal["resnet", "mobilenet_v1"] = "resnet"
+    encoder: EncoderName = "resnet"
     scales: tuple[int, ...] = (0, 1, 2, 3)
     min_depth: float = 0.1
     max_depth: float = 100.0
@@ -56,8 +59,7 @@ class Monodepth2Config:
     def __post_init__(self) -> None:
         if self.layers not in (18, 50):
             raise ValueError(f"layers: expected 18 or 50, got {self.layers}")
-        if self.encoder not in ("resnet", "mobilenet_v1"):
-            raise ValueError(f"encoder: expected resnet or mobilenet_v1, got {self.encoder}")
+        check_encoder(self.encoder)
         if not {0} <= set(self.scales) <= {0, 1, 2, 3}:
             raise ValueError(f"scales: expected 0 and others up to 3, got {self.scales}")
         if not 0 < self.min_depth < self.max_depth:
@@ -71,8 +73,7 @@ class Encoder(nn.Module):
 
     def __init__(self, config: Monodepth2Config, images: int = 1) -> None:
         super().__init__()
-        light = config.encoder == "mobilenet_v1"
-        self.encoder = MobileNet(images) if light else ResNet(config.layers, images)
+        self.encoder = make_encoder(config.encoder, config.layers, images)
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """Five feature maps, the largest first."""
@@ -149,9 +150,8 @@ def parts(network: nn.Module, width: int, height: int) -> dict[str, Part]:
         )
     whole = cast(Monodepth2, network)
     unit = whole.config.unit_m
-    light = whole.config.encoder == "mobilenet_v1"
-    mean, std = (mobilenet.MEAN, mobilenet.STD) if light else ((MEAN,) * 3, (STD,) * 3)
-    pixels = {"mean": mean, "std": std, "smallest": SMALLEST}
+    seen = normalisation(whole.config.encoder, (MEAN,) * 3, (STD,) * 3)
+    pixels = {**seen, "smallest": SMALLEST}
     common = {**pixels, "metric": unit is not None}
     depth = Part(
         DepthHalf(whole.config, whole.encoder, whole.depth),

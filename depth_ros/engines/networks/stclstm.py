@@ -18,10 +18,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from depth_ros.engines.networks import mobilenet
 from depth_ros.engines.networks.architecture import Architecture, Part
-from depth_ros.engines.networks.mobilenet import MobileNet
-from depth_ros.engines.networks.resnet import ResNet
+from depth_ros.engines.networks.encoders import (
+    EncoderName,
+    check_encoder,
+    make_encoder,
+    normalisation,
+)
 from depth_ros.engines.networks.upprojection import Decoder, Fusion
 from depth_ros.engines.spec import TensorSpec
 
@@ -61,14 +64,13 @@ class StClstmConfig:
     """
 
     layers: Literal[18, 34, 50] = 18
-    encoder: Literal["resnet", "mobilenet_v1"] = "resnet"
+    encoder: EncoderName = "resnet"
     cell: CellName = "R_CLSTM_5"
 
     def __post_init__(self) -> None:
         if self.layers not in (18, 34, 50):
             raise ValueError(f"layers: expected 18, 34 or 50, got {self.layers}")
-        if self.encoder not in ("resnet", "mobilenet_v1"):
-            raise ValueError(f"encoder: expected resnet or mobilenet_v1, got {self.encoder}")
+        check_encoder(self.encoder)
         if self.cell not in get_args(CellName):
             raise ValueError(f"cell: expected one of {get_args(CellName)}, got {self.cell}")
 
@@ -136,8 +138,7 @@ class StClstm(nn.Module):
     def __init__(self, config: StClstmConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or StClstmConfig()
-        light = config.encoder == "mobilenet_v1"
-        self.E: ResNet | MobileNet = MobileNet() if light else ResNet(config.layers)
+        self.E = make_encoder(config.encoder, config.layers)
         self.D = Decoder(self.E.widths[-1])
         self.MFF = Fusion(self.E.widths[1:])
         self.R = Cell(self.D.width + self.MFF.width, config.cell)
@@ -202,12 +203,10 @@ def parts(network: nn.Module, width: int, height: int) -> dict[str, Part]:
     whole = cast(StClstm, network)
     size = (height // 2, width // 2)
     widths = dict(zip(("hidden", "cell"), whole.R.widths, strict=True))
-    light = whole.config.encoder == "mobilenet_v1"
     facts = {
         "kind": "metres",
         "metric": True,
-        "mean": mobilenet.MEAN if light else MEAN,
-        "std": mobilenet.STD if light else STD,
+        **normalisation(whole.config.encoder, MEAN, STD),
         "states": tuple((name, f"{name}_next") for name in widths),
     }
     inputs = tuple(TensorSpec(name, (1, c, *size)) for name, c in widths.items())

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -80,7 +79,7 @@ class SelfSupervised:
         start, network = self.config.start, build_network(self.config.network, self.options())
         if self.own.start_depth_m > 0 and self._is_metric():
             start_at(network, self.own.start_depth_m)
-        folder = Path(data_folder(self.config.data))
+        folder = data_folder(self.config.data)
         load_start(network, start, folder, self._first_images, ask)
         if _only_depth(start.parts):
             copy_encoder(network)
@@ -177,7 +176,7 @@ class SelfSupervised:
         hints: bool = False,
         truth: bool = False,
     ) -> Shots:
-        data = open_data(source, Path(data_folder(self.config.data)))
+        data = open_data(source, data_folder(self.config.data))
         return Shots(data, size, self.own.fov_deg, self.own.cache_mb, hints=hints, truth=truth)
 
 
